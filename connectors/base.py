@@ -1,0 +1,158 @@
+"""The contract between the hub and a kind of source: plain data, no Django."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+JsonSchema = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column a source offers, as the field it would become.
+
+    ``title`` is the source's own spelling where that is no field name; ``hint`` is a word on personal data found in
+    name or sample, such as ``phone``, empty without a finding.
+    """
+
+    name: str
+    type: str
+    required: bool = False
+    hint: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A table or file that ``discover`` came across; ``select`` is what a stream would say to read it."""
+
+    name: str
+    select: Mapping[str, Any]
+    columns: tuple[Column, ...]
+    primary_key: tuple[str, ...] = ()
+    samples: tuple[tuple[str | None, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A record that is no row at all (too many cells, not decodable): its place in the source, and why."""
+
+    position: int
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some rows on their way in.
+
+    ``copy`` holds ``count`` lines in PostgreSQL's COPY text format (tab between cells, ``\\N`` for missing), cells in
+    the order of ``columns``. When ``positioned``, each line starts with one more cell: the record's place in the
+    source (line number of a file, counted from 1).
+    """
+
+    columns: tuple[str, ...]
+    copy: bytes
+    count: int
+    positioned: bool = False
+    rejects: tuple[Reject, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """What a stream asks of its source: ``select`` as configured, and for an incremental read ``cursor`` and ``since``.
+
+    ``columns`` are the names of the dataset's fields, which the source must offer; empty when they are to be
+    discovered. ``since`` is the text of the greatest cursor value loaded, or None for everything.
+    """
+
+    select: Mapping[str, Any]
+    columns: tuple[str, ...] = ()
+    cursor: str | None = None
+    since: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How far a source may reach: hosts beside its own, loopback, and rows per second (0: no limit)."""
+
+    allow_hosts: tuple[str, ...] = field(default=())
+    allow_loopback: bool = False
+    max_rows_per_second: int = 0
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> "Limits":
+        """The limits among a source's configuration."""
+        return cls(
+            allow_hosts=tuple(config.get("allow_hosts", ())),
+            allow_loopback=bool(config.get("allow_loopback", False)),
+            max_rows_per_second=int(config.get("max_rows_per_second", 0)),
+        )
+
+
+LIMITS_SCHEMA: JsonSchema = {
+    "allow_hosts": {
+        "description": "Names, addresses and networks this source may reach beyond its own host.",
+        "type": "array",
+        "items": {"type": "string", "minLength": 1},
+    },
+    "allow_loopback": {
+        "description": "Whether the source may be on the hub's own machine.",
+        "type": "boolean",
+        "default": False,
+    },
+    "max_rows_per_second": {
+        "description": "The most rows to take per second, to spare the source; 0 for no limit.",
+        "type": "integer",
+        "minimum": 0,
+        "default": 0,
+    },
+}
+
+
+class Connector(ABC):
+    """One kind of source. A subclass declares its configuration and reads; it knows nothing of policies or storage."""
+
+    kind: ClassVar[str]
+    title: ClassVar[str]
+    config_schema: ClassVar[JsonSchema]
+    secrets_schema: ClassVar[JsonSchema]
+    select_schema: ClassVar[JsonSchema]
+
+    def __init__(self, config: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
+        self.config = config
+        self.secrets = secrets
+
+    @abstractmethod
+    def test(self) -> None:
+        """Reach the source and sign in; raises a ``SourceError`` that says what failed."""
+
+    @abstractmethod
+    def discover(self) -> Iterator[Found]:
+        """The tables or files this source offers, with inferred fields and a few sample rows."""
+
+    @abstractmethod
+    def describe(self, select: Mapping[str, Any]) -> Found:
+        """What ``select`` would read: its columns with the types that fit them, and a few sample rows."""
+
+    def is_incremental(self, select: Mapping[str, Any]) -> bool:
+        """Whether ``read`` heeds ``since``; a kind that cannot gives everything each time."""
+        return False
+
+    @abstractmethod
+    def read(self, extract: Extract) -> Iterator[Batch]:
+        """The rows asked for, in batches of bounded memory; raises ``SourceError``. Closing the iterator lets go."""
+
+
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+def copy_cell(value: str | None) -> str:
+    """One cell in COPY text format."""
+    return "\\N" if value is None else value.translate(_ESCAPES)
+
+
+def copy_lines(rows: Iterable[Sequence[str | None]]) -> bytes:
+    """Rows of text cells as COPY text format, UTF-8."""
+    return "".join("\t".join(map(copy_cell, row)) + "\n" for row in rows).encode()

@@ -1,0 +1,119 @@
+"""How data arrives: sources, the streams read from them, and every run with its outbox message."""
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.utils.timezone import now
+
+from hub.accounts.models import Agency
+from hub.catalog.models import Dataset
+
+
+class Source(models.Model):
+    """A department's system that streams read from. ``secrets`` is sealed with the hub's key."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    agency = models.ForeignKey(Agency, on_delete=models.PROTECT, related_name="sources")
+    key = models.CharField(max_length=100, unique=True)
+    kind = models.CharField(max_length=20)
+    config = models.JSONField(default=dict)
+    secrets = models.BinaryField(default=b"")
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=now)
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Stream(models.Model):
+    """One table or file of a source that feeds one dataset, with its mode, schedule and contract."""
+
+    class Mode(models.TextChoices):
+        REPLACE = "replace"
+        APPEND = "append"
+        MERGE = "merge"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    key = models.CharField(max_length=100, unique=True)
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="streams")
+    dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="streams")
+    select = models.JSONField(default=dict)
+    mode = models.CharField(max_length=10, choices=Mode.choices, default=Mode.REPLACE)
+    cursor = models.CharField(max_length=60, blank=True)
+    cursor_value = models.TextField(blank=True)
+    schedule = models.CharField(max_length=100, blank=True)
+    next_due_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    contract = models.JSONField(default=dict)
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=now)
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Run(models.Model):
+    """One attempt to bring a stream up to date. ``fence`` grows with every worker that takes it over."""
+
+    class Status(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        SUCCEEDED = "succeeded"
+        PARTIAL = "partial"
+        HELD = "held"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    OPEN = (Status.QUEUED, Status.RUNNING)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="runs")
+    slot = models.DateTimeField(null=True, blank=True)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED)
+    stage = models.CharField(max_length=20, blank=True)
+    requested_by = models.CharField(max_length=254, blank=True)
+    created_at = models.DateTimeField(default=now)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    fence = models.PositiveIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    is_cancel_requested = models.BooleanField(default=False)
+
+    rows_read = models.BigIntegerField(default=0)
+    inserted = models.BigIntegerField(default=0)
+    updated = models.BigIntegerField(default=0)
+    deleted = models.BigIntegerField(default=0)
+    unchanged = models.BigIntegerField(default=0)
+    rejected = models.BigIntegerField(default=0)
+    bytes = models.BigIntegerField(default=0)
+    version = models.PositiveIntegerField(null=True, blank=True)
+    timings = models.JSONField(default=dict)
+
+    error_code = models.CharField(max_length=60, blank=True)
+    error_message = models.TextField(blank=True)
+    error_hint = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["stream", "slot"], name="one_run_per_slot"),
+            models.UniqueConstraint(
+                fields=["stream"], condition=Q(status__in=("queued", "running")), name="one_open_run_per_stream"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["-created_at"], name="run_created"),
+            models.Index(fields=["lease_until"], condition=Q(status="running"), name="run_lease"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class Outbox(models.Model):
+    """A message written with the run it announces; gone once the broker has it."""
+
+    run = models.OneToOneField(Run, on_delete=models.CASCADE, primary_key=True, related_name="message")
+    created_at = models.DateTimeField(default=now)
+    sent_at = models.DateTimeField(null=True, blank=True)

@@ -1,0 +1,106 @@
+"""What exists: datasets and their fields, in DCAT's terms."""
+
+import uuid
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.utils.timezone import now
+
+from hub.accounts.models import Agency, User
+from hub.predicates import FIELD_TYPES
+
+DATASET_NAME = r"^[a-z][a-z0-9_-]{1,60}\Z"
+FIELD_NAME = r"^[^\W\d_](?:_?[^\W_])*\Z"
+FREQUENCIES = ("continuous", "hourly", "daily", "weekly", "monthly", "quarterly", "yearly", "irregular")
+SENSITIVITIES = ("unclassified", "public", "internal", "personal", "sensitive")
+SHARING_CLASSES = ("unconditional", "conditional", "closed")
+
+
+def _choices(words: tuple[str, ...]) -> list[tuple[str, str]]:
+    return [(word, word) for word in words]
+
+
+class Dataset(models.Model):
+    """A table that a department publishes: its description, its sharing class and the state of its registration."""
+
+    class Status(models.TextChoices):
+        DRAFT = "draft"
+        SUBMITTED = "submitted"
+        PUBLISHED = "published"
+        RETIRED = "retired"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    agency = models.ForeignKey(Agency, on_delete=models.PROTECT, related_name="datasets")
+    key = models.CharField(max_length=93, unique=True)
+    title = models.CharField(max_length=200)
+    title_zh = models.CharField(max_length=200, blank=True)
+    description = models.TextField(blank=True)
+    description_zh = models.TextField(blank=True)
+    keywords = ArrayField(models.CharField(max_length=60), default=list, blank=True)
+    theme = models.CharField(max_length=60, blank=True)
+    licence = models.CharField(max_length=200, blank=True)
+    contact = models.CharField(max_length=200, blank=True)
+    update_frequency = models.CharField(max_length=20, choices=_choices(FREQUENCIES), default="irregular")
+
+    sharing_class = models.CharField(max_length=20, choices=_choices(SHARING_CLASSES), default="unconditional")
+    conditions = models.TextField(blank=True)
+    reason = models.TextField(blank=True)
+    legal_basis = models.JSONField(default=list, blank=True)
+    is_secret = models.BooleanField(default=False)
+
+    primary_key = ArrayField(models.CharField(max_length=60), default=list, blank=True)
+    sensitivity = models.CharField(max_length=20, choices=_choices(SENSITIVITIES), default="unclassified")
+    is_discovered = models.BooleanField(default=False)
+
+    status = models.CharField(max_length=20, choices=Status.choices, default=Status.DRAFT)
+    submitted_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    review_note = models.TextField(blank=True)
+    published_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(default=now)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(sharing_class="unconditional") | ~Q(reason=""), name="restriction_has_a_reason"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Field(models.Model):
+    """A column of a dataset. ``number`` names its physical column (``c<number>``) and is never used again."""
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="fields")
+    number = models.PositiveIntegerField()
+    name = models.CharField(max_length=60)
+    type = models.CharField(max_length=10, choices=_choices(FIELD_TYPES))
+    title = models.CharField(max_length=200, blank=True)
+    title_zh = models.CharField(max_length=200, blank=True)
+    description = models.TextField(blank=True)
+    description_zh = models.TextField(blank=True)
+    unit = models.CharField(max_length=60, blank=True)
+    sensitivity = models.CharField(max_length=20, choices=_choices(SENSITIVITIES), default="unclassified")
+    is_secret = models.BooleanField(default=False)
+    link = models.CharField(max_length=60, blank=True)
+    is_required = models.BooleanField(default=False)
+    minimum = models.CharField(max_length=60, blank=True)
+    maximum = models.CharField(max_length=60, blank=True)
+    pattern = models.CharField(max_length=500, blank=True)
+    codes = models.JSONField(default=list, blank=True)
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [
+            models.UniqueConstraint(fields=["dataset", "name"], name="field_name"),
+            models.UniqueConstraint(fields=["dataset", "number"], name="field_number"),
+        ]
+
+    @property
+    def column(self) -> str:
+        return f"c{self.number}"
+
+    def __str__(self) -> str:
+        return f"{self.dataset_id}#{self.name}"

@@ -1,0 +1,117 @@
+"""A read as it was asked for: query parameters become one plain, checked value."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from hub.errors import FieldError, Invalid
+
+Format = Literal["json", "ndjson", "csv"]
+Count = Literal["none", "estimate", "exact"]
+
+DEFAULT_LIMIT = 100
+MAX_LIMIT = 10_000
+RESERVED = frozenset(
+    {"filter", "properties", "sortby", "limit", "cursor", "count", "f", "numbers", "csv"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SortKey:
+    """One field to sort by; nulls come last in either direction."""
+
+    name: str
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RowsQuery:
+    """What is asked of a dataset's rows. ``limit`` None is the whole view; empty ``properties`` are all fields."""
+
+    equals: tuple[tuple[str, str], ...] = ()
+    filter: str = ""
+    properties: tuple[str, ...] = ()
+    sortby: tuple[SortKey, ...] = ()
+    limit: int | None = DEFAULT_LIMIT
+    cursor: str = ""
+    count: Count = "none"
+    format: Format = "json"
+    numbers_as_strings: bool = False
+    csv_safe: bool = False
+
+
+def parse_rows_query(params: Mapping[str, Sequence[str]], *, accept: str = "") -> RowsQuery:
+    """Check ``params`` (every value a list, as a query string has it) and the ``Accept`` header.
+
+    Raises ``Invalid`` with a ``FieldError`` for each parameter at fault. Names of fields are checked later, against
+    the caller's own schema.
+    """
+    errors: list[FieldError] = []
+    single = {name: values[-1] for name, values in params.items() if name in RESERVED}
+    for name, values in params.items():
+        if name in RESERVED and len(values) > 1:
+            errors.append(FieldError(name, "repeated", f"The parameter {name} may be given once."))
+    form = _choice(single, "f", _accepted(accept), get_args(Format), errors)
+    query = RowsQuery(
+        equals=tuple((name, value) for name, values in params.items() if name not in RESERVED for value in values),
+        filter=single.get("filter", ""),
+        properties=_names(single, "properties", errors),
+        sortby=tuple(
+            SortKey(name.removeprefix("-"), name.startswith("-")) for name in _names(single, "sortby", errors)
+        ),
+        limit=_limit(single, form, errors),
+        cursor=single.get("cursor", ""),
+        count=_choice(single, "count", "none", get_args(Count), errors),  # type: ignore[arg-type]
+        format=form,  # type: ignore[arg-type]
+        numbers_as_strings=_choice(single, "numbers", "exact", ("exact", "string"), errors) == "string",
+        csv_safe=_choice(single, "csv", "exact", ("exact", "safe"), errors) == "safe",
+    )
+    if "filter" in single and not single["filter"].strip():
+        errors.append(FieldError("filter", "filter-invalid", "The filter is empty; leave it out to read all rows."))
+    if errors:
+        raise Invalid(errors[0].message, code="parameter-invalid", errors=errors)
+    return query
+
+
+def _accepted(accept: str) -> str:
+    known = {"application/x-ndjson": "ndjson", "application/ndjson": "ndjson", "text/csv": "csv"}
+    for part in accept.split(","):
+        media = part.split(";")[0].strip().lower()
+        if media in known:
+            return known[media]
+        if media in {"application/json", "*/*"}:
+            break
+    return "json"
+
+
+def _choice(
+    single: Mapping[str, str], name: str, default: str, words: Sequence[str], errors: list[FieldError]
+) -> str:
+    value = single.get(name, default)
+    if value not in words:
+        errors.append(FieldError(name, "parameter-invalid", f"{name} is one of {', '.join(words)}."))
+        return default
+    return value
+
+
+def _names(single: Mapping[str, str], parameter: str, errors: list[FieldError]) -> tuple[str, ...]:
+    if parameter not in single:
+        return ()
+    names = tuple(name.strip() for name in single[parameter].split(","))
+    bare = [name.removeprefix("-") for name in names] if parameter == "sortby" else list(names)
+    if "" in bare:
+        errors.append(FieldError(parameter, "parameter-invalid", f"{parameter} names no field in one place."))
+    elif len(set(bare)) < len(bare):
+        errors.append(FieldError(parameter, "parameter-invalid", f"{parameter} names a field twice."))
+    return names
+
+
+def _limit(single: Mapping[str, str], form: str, errors: list[FieldError]) -> int | None:
+    text = single.get("limit", str(DEFAULT_LIMIT))
+    if text == "all" and form != "json":
+        return None
+    if text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= MAX_LIMIT and len(text) <= 6:
+        return int(text)
+    hint = "" if form == "json" else ", or all"
+    errors.append(FieldError("limit", "parameter-invalid", f"limit is a number from 1 to {MAX_LIMIT}{hint}."))
+    return DEFAULT_LIMIT

@@ -1,0 +1,49 @@
+"""Where the rows of a dataset stand, the rows that could not come in, and the keys of pseudonyms."""
+
+from django.db import models
+
+from hub.catalog.models import Dataset
+
+
+class Relation(models.Model):
+    """The physical table of a dataset, ``data.d<id>_g<generation>``; a refresh without a key flips the generation.
+
+    ``version`` moves with every completed run, changed or not.
+    """
+
+    dataset = models.OneToOneField(Dataset, on_delete=models.CASCADE, related_name="relation")
+    generation = models.PositiveIntegerField(default=1)
+    version = models.PositiveIntegerField(default=0)
+    rows = models.BigIntegerField(default=0)
+    synced_at = models.DateTimeField(null=True, blank=True)
+
+    @property
+    def table(self) -> str:
+        return f"data.d{self.pk}_g{self.generation}"
+
+    @property
+    def change_log(self) -> str:
+        return f"data.d{self.pk}_log"
+
+
+class Rejected(models.Model):
+    """One value that kept its row in quarantine. ``value`` is a raw cell: it goes out through the door only."""
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="rejected")
+    run = models.UUIDField()
+    position = models.BigIntegerField(null=True)
+    field = models.CharField(max_length=60, blank=True)
+    rule = models.CharField(max_length=40)
+    message = models.CharField(max_length=300)
+    value = models.TextField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["run", "id"], name="rejected_run")]
+
+
+class HashKey(models.Model):
+    """The two padded blocks of an HMAC key, so that pseudonyms are made in SQL without a key in any statement."""
+
+    name = models.CharField(max_length=300, unique=True)
+    inner = models.BinaryField(max_length=64)
+    outer = models.BinaryField(max_length=64)

@@ -1,0 +1,141 @@
+"""One reader's view of one dataset as one flat query level: row filter, masks and the reader's own wishes together."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from hub.predicates import FieldType
+from hub.store.select.values import Sql, csv_text, join, json_key, json_text
+
+SORTABLE: frozenset[FieldType] = frozenset(
+    {"string", "integer", "number", "decimal", "boolean", "date", "datetime", "time"}
+)
+_CASTS: Mapping[FieldType, str] = {
+    "string": "text",
+    "integer": "numeric",
+    "number": "double precision",
+    "decimal": "numeric",
+    "boolean": "boolean",
+    "date": "date",
+    "datetime": "timestamp",
+    "time": "time",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A field as the reader sees it: the type after masking, and the expression that makes the cell.
+
+    ``is_plain`` says that the expression is the column itself, so that an index on it serves.
+    """
+
+    name: str
+    type: FieldType
+    expression: Sql
+    is_plain: bool = False
+    never_null: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One sort term; nulls last in either direction."""
+
+    field: Shown
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What to read: ``where`` holds the policy's and the reader's conditions, ``after`` the texts of a page's end."""
+
+    table: str
+    fields: tuple[Shown, ...]
+    where: tuple[Sql, ...] = ()
+    order: tuple[Order, ...] = ()
+    limit: int | None = None
+    after: tuple[str | None, ...] = ()
+
+
+def json_row(fields: Sequence[Shown], *, numbers_as_strings: bool = False) -> str:
+    """A row as the text of a JSON object. Names go in as constants: an alias would be cut at 63 bytes."""
+    pairs = [
+        f"{json_key(field.name)} || {json_text(f'f{i}', field.type, numbers_as_strings=numbers_as_strings)}"
+        for i, field in enumerate(fields)
+    ]
+    return "'{' || " + " || ',' || ".join(pairs) + " || '}'" if pairs else "'{}'"
+
+
+def csv_row(fields: Sequence[Shown], *, safe: bool = False) -> str:
+    """A row as a line of CSV without its end."""
+    return " || ',' || ".join(csv_text(f"f{i}", field.type, safe=safe) for i, field in enumerate(fields))
+
+
+def rows_sql(selection: Selection, row: str, *gate: Sql) -> Sql:
+    """``SELECT`` of two columns: the row's text, and the texts of its sort terms; in order, up to the limit.
+
+    ``gate`` holds conditions that do not depend on the row. The inner level is the whole view; the outer one only
+    writes its cells down, so that a mask is computed once.
+    """
+    positions = ", ".join(f"o{i}::text" for i in range(len(selection.order)))
+    return f"SELECT {row} AS row, ARRAY[{positions}]::text[] AS position FROM (" + _view(selection, gate) + ") v"
+
+
+def count_sql(selection: Selection, at_most: int | None) -> Sql:
+    """How many rows the view has; counted no further than ``at_most``."""
+    inner = Sql(f"SELECT FROM {selection.table}") + _where(selection.where)
+    if at_most is not None:
+        inner += Sql(" LIMIT %s", (at_most,))
+    return "SELECT count(*) FROM (" + inner + ") v"
+
+
+def _view(selection: Selection, gate: Sequence[Sql]) -> Sql:
+    cells = [field.expression + f" AS f{i}" for i, field in enumerate(selection.fields)]
+    cells += [term.field.expression + f" AS o{i}" for i, term in enumerate(selection.order)]
+    conditions = [*gate, *selection.where]
+    if selection.after:
+        conditions.append(_beyond(selection.order, selection.after))
+    view = "SELECT " + join(", ", cells) + f" FROM {selection.table}" + _where(conditions)
+    if selection.order:
+        view += " ORDER BY " + join(", ", [_sorted(term) for term in selection.order])
+    if selection.limit is not None:
+        view += Sql(" LIMIT %s", (selection.limit,))
+    return view + " OFFSET 0"
+
+
+def _where(conditions: Sequence[Sql]) -> Sql:
+    if not conditions:
+        return Sql("")
+    return " WHERE " + join(" AND ", ["(" + condition + ")" for condition in conditions])
+
+
+def _sorted(term: Order) -> Sql:
+    return term.field.expression + (" DESC NULLS LAST" if term.descending else "")
+
+
+def _beyond(order: Sequence[Order], after: Sequence[str | None]) -> Sql:
+    """Rows behind the position ``after``; one row comparison where an index can follow it."""
+    if all(term.field.never_null and not term.descending for term in order):
+        left = join(", ", [term.field.expression for term in order])
+        right = join(", ", [_bound(term, value) for term, value in zip(order, after, strict=True)])
+        return "(" + left + ") > (" + right + ")"
+    alternatives = []
+    for index, (term, value) in enumerate(zip(order, after, strict=True)):
+        if value is not None:
+            ties = [_tie(o, v) for o, v in zip(order[:index], after[:index], strict=True)]
+            alternatives.append("(" + join(" AND ", [*ties, _behind(term, value)]) + ")")
+    return join(" OR ", alternatives) if alternatives else Sql("FALSE")
+
+
+def _behind(term: Order, value: str) -> Sql:
+    cell = term.field.expression
+    return "(" + cell + (" < " if term.descending else " > ") + _bound(term, value) + " OR " + cell + " IS NULL)"
+
+
+def _tie(term: Order, value: str | None) -> Sql:
+    cell = term.field.expression
+    return cell + " IS NULL" if value is None else cell + " = " + _bound(term, value)
+
+
+def _bound(term: Order, value: str | None) -> Sql:
+    field = term.field
+    cast = "bigint" if field.type == "integer" and field.is_plain else _CASTS[field.type]
+    return Sql(f"%s::{cast}", (value,))

@@ -1,0 +1,157 @@
+"""What a cell looks like to one reader, as SQL expressions that raise nothing on any value."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from hub.predicates import FieldType
+
+FLOAT_MAX = "1.7976931348623157e308"
+_TRUNCATED = {"year", "month", "day"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sql:
+    """A piece of SQL with its parameters in order; ``%`` in the text is doubled where it stands for itself."""
+
+    text: str
+    params: tuple[Any, ...] = ()
+
+    def __add__(self, other: "Sql | str") -> "Sql":
+        other = other if isinstance(other, Sql) else Sql(other)
+        return Sql(self.text + other.text, self.params + other.params)
+
+    def __radd__(self, other: str) -> "Sql":
+        return Sql(other) + self
+
+
+def join(separator: str, parts: Sequence[Sql]) -> Sql:
+    """``parts`` with ``separator`` between them."""
+    return Sql(separator.join(part.text for part in parts), tuple(p for part in parts for p in part.params))
+
+
+def literal(text: str) -> str:
+    """``text`` as a SQL string constant inside a statement that psycopg2 formats."""
+    quoted = text.replace("'", "''").replace("%", "%%")
+    return f" E'{quoted.replace(chr(92), chr(92) * 2)}'" if "\\" in quoted else f"'{quoted}'"
+
+
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """How one column is shown: the kind of access and its numbers; ``key`` names the hash key."""
+
+    kind: str
+    head: int = 0
+    tail: int = 0
+    to: int | Decimal | str = 0
+    key: str = ""
+
+
+def seen(column: str, type_: FieldType, mask: Masked) -> Sql:
+    """The cell as the reader sees it. ``hidden`` has no expression: such a field is not in the reader's schema."""
+    match mask.kind:
+        case "clear":
+            return Sql(column)
+        case "null":
+            return Sql(f"NULL::{_BARE_TYPES[type_]}")
+        case "redact":
+            return Sql("'***'::text")
+        case "partial":
+            return Sql(_partial(plain_text(column, type_), mask.head, mask.tail))
+        case "hash":
+            return _hash(plain_text(column, type_, trimmed=True), mask.key)
+        case "round":
+            return _rounded(column, type_, mask.to)
+    raise ValueError(f"no expression shows a field as {mask.kind}")
+
+
+_BARE_TYPES: dict[FieldType, str] = {
+    "string": "text",
+    "integer": "bigint",
+    "number": "double precision",
+    "decimal": "numeric",
+    "boolean": "boolean",
+    "date": "date",
+    "datetime": "timestamp",
+    "time": "time",
+    "json": "jsonb",
+    "geometry": "jsonb",
+}
+
+
+def _partial(text: str, head: int, tail: int) -> str:
+    """First ``head`` and last ``tail`` characters; stars for the rest, and for all of a text no longer than both."""
+    length = f"length({text})"
+    kept = f"left({text}, {head}) || repeat('*', {length} - {head + tail})"
+    if tail:
+        kept += f" || right({text}, {tail})"
+    return f"CASE WHEN {length} <= {head + tail} THEN repeat('*', {length}) ELSE {kept} END"
+
+
+def _hash(text: str, key: str) -> Sql:
+    """HMAC-SHA256 of ``text`` in 32 hex digits; the padded key comes from its row, never from the statement."""
+    pads = "(SELECT {} FROM store_hashkey WHERE name = %s)"
+    inner = f"sha256({pads.format('inner')} || convert_to({text}, 'UTF8'))".replace("inner", '"inner"')
+    outer = pads.format('"outer"')
+    return Sql(f"left(encode(sha256({outer} || {inner}), 'hex'), 32)", (key, key))
+
+
+def _rounded(column: str, type_: FieldType, to: int | Decimal | str) -> Sql:
+    if type_ == "string":
+        return Sql(f"left({column}, {int(to)})")
+    if type_ in {"date", "datetime"}:
+        unit = str(to)
+        if unit not in _TRUNCATED:
+            raise ValueError(f"dates are not cut to {unit}")
+        return Sql(f"date_trunc('{unit}', {column}::timestamp)::{_BARE_TYPES[type_]}")
+    step = Decimal(str(to))
+    whole = f"{column}::numeric"
+    rest = f"mod({whole}, {step}::numeric)"
+    carry = f"CASE WHEN 2 * abs({rest}) >= {step} THEN sign({whole}) * {step} ELSE 0 END"
+    scale = max(0, -int(step.as_tuple().exponent))
+    rounded = f"round({whole} - {rest} + {carry}, {scale})"
+    if type_ == "number":
+        return Sql(f"least(greatest({rounded}, -{FLOAT_MAX}), {FLOAT_MAX})::double precision")
+    return Sql(rounded)
+
+
+def plain_text(expression: str, type_: FieldType, *, trimmed: bool = False) -> str:
+    """The text of a value as CSV has it; ``trimmed`` drops the trailing zeros of decimals."""
+    match type_:
+        case "string":
+            return expression
+        case "datetime":
+            return f"((to_json({expression}) #>> '{{}}') || 'Z')"
+        case "decimal" if trimmed:
+            return f"trim_scale({expression})::text"
+    return f"({expression})::text"
+
+
+def json_text(expression: str, type_: FieldType, *, numbers_as_strings: bool = False) -> str:
+    """The cell as JSON text, ``null`` for null."""
+    match type_:
+        case "integer" | "number" | "decimal" | "boolean" if not (numbers_as_strings and type_ in {"integer", "decimal"}):
+            return f"coalesce(({expression})::text, 'null')"
+        case "string":
+            return f"coalesce(to_json({expression})::text, 'null')"
+        case "json" | "geometry":
+            return f"coalesce(({expression})::text, 'null')"
+    return f"coalesce('\"' || {plain_text(expression, type_)} || '\"', 'null')"
+
+
+def csv_text(expression: str, type_: FieldType, *, safe: bool = False) -> str:
+    """The cell as RFC 4180 has it; an empty string is two quotes, null is nothing."""
+    text = plain_text(expression, type_)
+    if type_ not in {"string", "json", "geometry"}:
+        return f"coalesce({text}, '')"
+    if safe:
+        text = f"CASE WHEN ({text}) ~ '^[=+@\\t\\r-]' THEN '''' || ({text}) ELSE {text} END"
+    quoted = f"'\"' || replace({text}, '\"', '\"\"') || '\"'"
+    return f"coalesce(CASE WHEN ({text}) = '' OR ({text}) ~ '[\",\\r\\n]' THEN {quoted} ELSE {text} END, '')"
+
+
+def json_key(name: str) -> str:
+    """``"name":`` as a SQL string constant."""
+    return literal(json.dumps(name, ensure_ascii=False) + ":")

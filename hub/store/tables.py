@@ -1,0 +1,97 @@
+"""The physical tables of datasets: synthetic names, so that no name from outside reaches DDL."""
+
+from collections.abc import Iterable
+
+from django.db import connection, transaction
+
+from hub.catalog.models import Dataset, Field
+from hub.predicates import FieldType
+from hub.store.models import Relation
+
+PHYSICAL_TYPES: dict[FieldType, str] = {
+    "string": 'text COLLATE "C"',
+    "integer": "bigint",
+    "number": "double precision",
+    "decimal": "numeric",
+    "boolean": "boolean",
+    "date": "date",
+    "datetime": "timestamp",
+    "time": "time",
+    "json": "jsonb",
+    "geometry": "jsonb",
+}
+"""A datetime is stored without a zone and is always UTC, so that no operator on it depends on a session."""
+
+TIE_BREAKER = "_r"
+"""A random number drawn at load: orders rows whose key the caller does not see in clear."""
+
+
+@transaction.atomic
+def ensure_relation(dataset: Dataset) -> Relation:
+    """The dataset's table with a column for every field; made or widened where needed, rows untouched."""
+    relation, is_new = Relation.objects.get_or_create(dataset=dataset)
+    fields = list(dataset.fields.all())
+    if is_new:
+        create_table(relation.table, fields)
+        index_key(relation.table, dataset, fields)
+        return relation
+    present = _columns(relation.table)
+    added = [f"ADD COLUMN {_column(field)}" for field in fields if field.column not in present]
+    if added:
+        _execute(f"ALTER TABLE {relation.table} {', '.join(added)}")
+    index_key(relation.table, dataset, fields)
+    return relation
+
+
+def create_table(table: str, fields: Iterable[Field]) -> None:
+    """An empty table for ``fields``, without indexes: a first load is faster without."""
+    columns = [*map(_column, fields), f"{TIE_BREAKER} bigint NOT NULL DEFAULT random({-(2**63)}, {2**63 - 1})"]
+    _execute(f"CREATE TABLE {table} ({', '.join(columns)})")
+
+
+def index_key(table: str, dataset: Dataset, fields: Iterable[Field]) -> None:
+    """The unique index of the primary key, and the one that orders pages for those who do not see the key."""
+    name = table.removeprefix("data.")
+    _execute(f"CREATE INDEX IF NOT EXISTS {name}_r ON {table} ({TIE_BREAKER})")
+    columns = key_columns(dataset, fields)
+    if columns:
+        _execute(
+            f"CREATE UNIQUE INDEX IF NOT EXISTS {name}_key ON {table} ({', '.join(columns)}) NULLS NOT DISTINCT"
+        )
+
+
+def drop_indexes(table: str) -> None:
+    """Take both indexes away, for a load into an empty table; ``index_key`` brings them back."""
+    name = table.removeprefix("data.")
+    _execute(f"DROP INDEX IF EXISTS data.{name}_key, data.{name}_r")
+
+
+def drop_table(table: str) -> None:
+    """Drop a generation that no pointer names any more."""
+    _execute(f"DROP TABLE IF EXISTS {table}")
+
+
+def key_columns(dataset: Dataset, fields: Iterable[Field]) -> list[str]:
+    """The physical columns of the primary key, in its order; empty without a key or while a field of it is missing."""
+    columns = {field.name: field.column for field in fields}
+    if not all(name in columns for name in dataset.primary_key):
+        return []
+    return [columns[name] for name in dataset.primary_key]
+
+
+def _column(field: Field) -> str:
+    return f"{field.column} {PHYSICAL_TYPES[field.type]}"  # type: ignore[index]
+
+
+def _columns(table: str) -> set[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped",
+            [table],
+        )
+        return {name for (name,) in cursor.fetchall()}
+
+
+def _execute(statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)

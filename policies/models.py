@@ -1,0 +1,103 @@
+"""Who may see what: rules, and agreements with what they grant."""
+
+import uuid
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+from django.utils.timezone import now
+
+from hub.accounts.models import Agency, AgencyGroup, Client, User
+from hub.catalog.models import Dataset
+
+
+class Rule(models.Model):
+    """A permit or prohibit on a catalogue, an agency's datasets or a dataset, or an access on a field.
+
+    The target is as specific as its last filled part (``target_agency``, ``target_dataset``, ``target_field``;
+    none is the catalogue); the party likewise (none is everyone).
+    """
+
+    class Status(models.TextChoices):
+        DRAFT = "draft"
+        APPROVED = "approved"
+        RETIRED = "retired"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    key = models.CharField(max_length=100, unique=True)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.DRAFT)
+
+    target_agency = models.ForeignKey(Agency, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    target_dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, null=True, blank=True, related_name="rules")
+    target_field = models.CharField(max_length=60, blank=True)
+    party_group = models.ForeignKey(AgencyGroup, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    party_agency = models.ForeignKey(Agency, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    party_client = models.ForeignKey(Client, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+
+    effect = models.CharField(max_length=8, choices=[("permit", "permit"), ("prohibit", "prohibit")], blank=True)
+    access = models.JSONField(null=True, blank=True)
+    filter = models.TextField(blank=True)
+    is_firm = models.BooleanField(default=False)
+    modes = ArrayField(models.CharField(max_length=10), default=list, blank=True)
+
+    reason = models.TextField()
+    reason_zh = models.TextField(blank=True)
+    legal_basis = models.JSONField(default=list, blank=True)
+    valid_from = models.DateTimeField(null=True, blank=True)
+    valid_to = models.DateTimeField(null=True, blank=True)
+    review_at = models.DateTimeField(null=True, blank=True)
+    author = models.CharField(max_length=254)
+    approver = models.CharField(max_length=254, blank=True)
+    created_at = models.DateTimeField(default=now)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(target_field="", access__isnull=True) & ~Q(effect="")
+                | ~Q(target_field="") & Q(access__isnull=False, effect="", target_dataset__isnull=False, filter=""),
+                name="rule_says_one_thing",
+            ),
+            models.CheckConstraint(
+                condition=Q(filter="") | Q(target_dataset__isnull=False), name="filter_needs_a_dataset"
+            ),
+            models.CheckConstraint(
+                condition=Q(valid_from__isnull=True) | Q(valid_to__isnull=True) | Q(valid_to__gt=F("valid_from")),
+                name="rule_ends_after_it_begins",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="approved") | (~Q(approver="") & ~Q(approver=F("author"))),
+                name="rule_takes_two_persons",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Agreement(models.Model):
+    """What one agency was granted on one dataset, for a purpose and a time."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    key = models.CharField(max_length=100, unique=True)
+    dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="agreements")
+    agency = models.ForeignKey(Agency, on_delete=models.PROTECT, related_name="agreements")
+    clients = models.ManyToManyField(Client, blank=True, related_name="+")
+    fields = models.JSONField(default=dict)
+    filter = models.TextField(blank=True)
+    modes = ArrayField(models.CharField(max_length=10), default=list, blank=True)
+    purpose = models.TextField()
+    legal_basis = models.JSONField(default=list, blank=True)
+    valid_from = models.DateTimeField(default=now)
+    valid_to = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    agreed_by = models.CharField(max_length=254)
+    granted_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(default=now)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(valid_to__gt=F("valid_from")), name="agreement_ends_after_it_begins"),
+        ]
+
+    def __str__(self) -> str:
+        return self.key
