@@ -149,7 +149,7 @@ def _syntax_error(text: str, error: UnexpectedInput, parser: InteractiveParser) 
     at_end = token is None or token.type == "$END"
     position = len(text) if at_end or token is None else token.start_pos
     found = "The filter ends too early" if at_end else f"Unexpected {_shown(text, position or 0)}"
-    accepted = parser.accepts()
+    accepted = parser.accepts()  # type: ignore[no-untyped-call]
     expected = [words for terminal, words in _WORDS.items() if terminal in accepted]
     return FilterError(f"{found}; expected {' or '.join(expected)}" if expected else found, position=position)
 
