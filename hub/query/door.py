@@ -1,0 +1,196 @@
+"""The only way out for rows: decide, select and record, in one statement."""
+
+import hashlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from uuid import UUID, uuid4
+
+from hub.accounts.caller import Caller
+from hub.accounts.queries import refreshed
+from hub.errors import Forbidden, NotFound, Unavailable
+from hub.query import cursor, wishes
+from hub.query.params import RowsQuery
+from hub.query.views import View, open_view
+from hub.store.connection import serve, serve_stream
+from hub.store.select.gate import Pass, Reading, audited, closing, opening, still_open, streamed
+from hub.store.select.relation import Selection, csv_row, json_row
+
+_ATTEMPTS = 5
+_ESTIMATED = 10_000
+_LOOKS_UP_EVERY = 2.0
+"""Seconds after which a running stream asks again whether it may go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What a consumer says of its read: the agreement it is under and what it is for; both are recorded."""
+
+    agreement: str = ""
+    text: str = ""
+
+
+NO_PURPOSE = Purpose()
+
+
+@dataclass(frozen=True, slots=True)
+class RowsPage:
+    """One page. ``rows`` is JSON objects joined by commas; ``etag`` a digest of the answer but for its receipt."""
+
+    rows: str
+    next: str | None
+    count: int | str | None
+    version: int
+    receipt: UUID
+
+    @property
+    def etag(self) -> str:
+        said = f"{self.rows}\0{self.next is None}\0{self.count}\0{self.version}"
+        return hashlib.sha256(said.encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class RowsStream:
+    """A whole view on its way out, in chunks of encoded text."""
+
+    chunks: Iterator[bytes]
+    version: int
+    receipt: UUID
+
+
+def read_rows(caller: Caller, key: str, query: RowsQuery, purpose: Purpose = NO_PURPOSE) -> RowsPage:
+    """A page of what ``caller`` may see of the dataset ``key``.
+
+    Raises ``NotFound``, ``Forbidden``, ``Invalid`` (names are resolved against the caller's own schema),
+    ``Unauthenticated`` when the token has ended, ``Unavailable``.
+    """
+    for view in _views(caller, key, purpose):
+        selection = wishes.select(view, query)
+        reading = _reading(view, "rows.read", query, purpose)
+        row = json_row(selection.fields, numbers_as_strings=query.numbers_as_strings)
+        answer = serve(audited(_held(view), reading, selection, row, _count_to(query)))
+        if answer is not None:
+            return _page(view, query, reading, *answer)
+    raise _unsettled()
+
+
+def read_row(caller: Caller, key: str, values: tuple[str, ...], purpose: Purpose = NO_PURPOSE) -> RowsPage:
+    """The one row with this primary key; ``NotFound`` also where a field of the key is not clear to the caller."""
+    view = open_view(caller, key, agreement=purpose.agreement)
+    if view.key_is_clear and len(values) == len(view.primary_key):
+        query = RowsQuery(equals=tuple(zip(view.primary_key, values, strict=True)), limit=1)
+        page = read_rows(caller, key, query, purpose)
+        if page.rows:
+            return page
+    raise NotFound(f"{key} has no such row.")
+
+
+def stream_rows(caller: Caller, key: str, query: RowsQuery, purpose: Purpose = NO_PURPOSE) -> RowsStream:
+    """The view as ``ndjson`` or ``csv``, up to ``query.limit`` rows; the opening event stands before this returns."""
+    for view in _views(caller, key, purpose):
+        selection = wishes.select(view, query)
+        reading = _reading(view, "rows.stream", query, purpose)
+        answer = serve(opening(_held(view), reading))
+        if answer is not None:
+            return RowsStream(_chunks(view, query, selection, reading), answer[0], reading.id)
+    raise _unsettled()
+
+
+def _views(caller: Caller, key: str, purpose: Purpose) -> Iterator[View]:
+    """The view, and after each refusal of its pass a newer one of the caller as it is by then."""
+    yield open_view(caller, key, agreement=purpose.agreement)
+    for _ in range(_ATTEMPTS):
+        yield open_view(refreshed(caller), key, agreement=purpose.agreement, again=True)
+
+
+def _held(view: View) -> Pass:
+    return Pass(view.relation, view.generation, view.caller.epoch, view.caller.token)
+
+
+def _reading(view: View, kind: str, query: RowsQuery, purpose: Purpose) -> Reading:
+    details = wishes.recorded(query, purpose.text, view.agreement)
+    return Reading(uuid4(), kind, view.caller.agency, view.caller.name, view.key, details)
+
+
+def _count_to(query: RowsQuery) -> int | None:
+    return {"none": None, "exact": 0, "estimate": _ESTIMATED + 1}[query.count]
+
+
+def _page(
+    view: View,
+    query: RowsQuery,
+    reading: Reading,
+    version: int,
+    rows: str | None,
+    found: int,
+    position: list[str | None] | None,
+    count: int | None,
+) -> RowsPage:
+    has_more = query.limit is not None and found > query.limit and position is not None
+    return RowsPage(
+        rows=rows or "",
+        next=cursor.seal(tuple(position or ()), wishes.binding(view, query)) if has_more else None,
+        count=f">{_ESTIMATED}" if query.count == "estimate" and count and count > _ESTIMATED else count,
+        version=version,
+        receipt=reading.id,
+    )
+
+
+def _chunks(view: View, query: RowsQuery, selection: Selection, reading: Reading) -> Iterator[bytes]:
+    """The encoded rows. Whatever ends the stream, its closing event says how many rows went out and why it ended."""
+    row, end, head = _form(query, selection)
+    sent, outcome = 0, "broken off"
+    try:
+        yield head
+        with serve_stream(streamed(_held(view), selection, row)) as rows:
+            watch = _Watch(view)
+            watch.look()
+            for chunk in rows:
+                watch.look_again()
+                sent += len(chunk)
+                yield (end.join(text for text, _ in chunk) + end).encode()
+        outcome = "complete"
+    except Forbidden:
+        outcome = "revoked"
+        raise
+    finally:
+        serve(closing(_closing(reading, sent, outcome)))
+
+
+def _form(query: RowsQuery, selection: Selection) -> tuple[str, str, bytes]:
+    """How a row is written, what ends it, and what stands before the first."""
+    if query.format == "csv":
+        names = ",".join(field.name for field in selection.fields)
+        return csv_row(selection.fields, safe=query.csv_safe), "\r\n", f"{names}\r\n".encode()
+    return json_row(selection.fields, numbers_as_strings=query.numbers_as_strings), "\n", b""
+
+
+class _Watch:
+    """Asks now and then whether a running stream still has its pass, or one with the same decision."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._held = _held(view)
+        self._looked = 0.0
+
+    def look_again(self) -> None:
+        if time.monotonic() - self._looked > _LOOKS_UP_EVERY:
+            self.look()
+
+    def look(self) -> None:
+        self._looked = time.monotonic()
+        if serve(still_open(self._held)) is not None:
+            return
+        view = open_view(refreshed(self._view.caller), self._view.key, agreement=self._view.agreement)
+        if view.decision.digest() != self._view.decision.digest():
+            raise Forbidden("What you may see of this dataset has changed while it was sent.", code="revoked")
+        self._held = _held(view)
+
+
+def _closing(reading: Reading, sent: int, outcome: str) -> Reading:
+    details = {"opening": str(reading.id), "rows": sent, "outcome": outcome}
+    return replace(reading, id=uuid4(), kind="rows.streamed", details=details)
+
+
+def _unsettled() -> Unavailable:
+    return Unavailable("The rules on this dataset are changing at this moment.", hint="Ask again in a second.")

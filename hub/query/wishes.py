@@ -1,0 +1,130 @@
+"""What a reader wishes of a view, resolved against that view: a hidden field is a name that does not exist."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hub.errors import FieldError, Invalid
+from hub.predicates import FieldType, FilterError, Predicate, bind, parse
+from hub.query import cursor
+from hub.query.params import RowsQuery, SortKey
+from hub.query.views import View
+from hub.store.select.conditions import condition
+from hub.store.select.relation import SORTABLE, Order, Selection, Shown
+from hub.store.select.values import Sql
+from hub.store.tables import TIE_BREAKER
+
+_QUOTED: Mapping[FieldType, str] = {
+    "string": "'{}'",
+    "time": "'{}'",
+    "date": "DATE('{}')",
+    "datetime": "TIMESTAMP('{}')",
+}
+_NUMBER = r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?"
+_BARE: Mapping[FieldType, str] = {
+    "integer": _NUMBER,
+    "number": _NUMBER,
+    "decimal": _NUMBER,
+    "boolean": r"(?i:true|false)",
+}
+_RANDOM_ORDER = Shown(TIE_BREAKER, "integer", Sql(TIE_BREAKER), is_plain=True, never_null=True)
+
+
+def select(view: View, query: RowsQuery) -> Selection:
+    """The selection that answers ``query``; raises ``Invalid`` naming each parameter at fault."""
+    order = _order(view, query.sortby)
+    return Selection(
+        table=view.table,
+        fields=_properties(view, query.properties),
+        where=(*view.where, *_filters(view, query)),
+        order=order,
+        limit=query.limit,
+        after=cursor.unseal(query.cursor, binding(view, query)) if query.cursor else (),
+    )
+
+
+def binding(view: View, query: RowsQuery) -> str:
+    """What a page cursor is good for: this caller, this query, this decision."""
+    asked = (query.equals, query.filter, query.sortby)
+    return repr((view.caller.agency, view.caller.name, view.key, view.agreement, view.decision.digest(), asked))
+
+
+def recorded(query: RowsQuery, purpose: str, agreement: str) -> dict[str, Any]:
+    """What the event of a read keeps of it; literals are there for auditors only."""
+    details: dict[str, Any] = {"format": query.format, "limit": query.limit}
+    if query.equals:
+        details["equals"] = dict(query.equals)
+    if query.filter:
+        details["filter"] = query.filter
+    if query.properties:
+        details["properties"] = list(query.properties)
+    if purpose:
+        details["purpose"] = purpose[:500]
+    if agreement:
+        details["agreement"] = agreement
+    return details
+
+
+def _properties(view: View, wished: tuple[str, ...]) -> tuple[Shown, ...]:
+    if not wished:
+        return view.fields
+    return tuple(_field(view, name, "properties") for name in wished)
+
+
+def _filters(view: View, query: RowsQuery) -> Iterator[Sql]:
+    texts = [(name, _equality(_field(view, name, name), text)) for name, text in query.equals]
+    if query.filter:
+        texts.append(("filter", query.filter))
+    for parameter, text in texts:
+        yield condition(_bound(view, parameter, text), lambda name: _field(view, name, "filter").expression)
+
+
+def _bound(view: View, parameter: str, text: str) -> Predicate:
+    try:
+        return bind(parse(text), {field.name: field.type for field in view.fields})
+    except FilterError as error:
+        fault = FieldError(parameter, error.code, error.message)
+        raise Invalid(error.message, code=error.code, hint=error.hint, errors=[fault]) from None
+
+
+def _equality(field: Shown, text: str) -> str:
+    """``name=value`` as filter text; the value is quoted, so that it stays one value whatever it holds."""
+    name = '"' + field.name + '"'
+    if field.type in _QUOTED:
+        return f"{name} = " + _QUOTED[field.type].format(text.replace("'", "''"))
+    if field.type in _BARE and re.fullmatch(_BARE[field.type], text):
+        return f"{name} = {text}"
+    message = f"{field.name} is of type {field.type} and equals no such value."
+    raise Invalid(message, code="filter-invalid", errors=[FieldError(field.name, "filter-invalid", message)])
+
+
+def _order(view: View, wished: tuple[SortKey, ...]) -> tuple[Order, ...]:
+    order = [Order(_sortable(view, key.name), key.descending) for key in wished]
+    sorted_by = {term.field.name for term in order}
+    if view.key_is_clear:
+        key = (_field(view, name, "sortby") for name in view.primary_key)
+        order += [Order(field) for field in key if field.name not in sorted_by]
+    else:
+        order.append(Order(_RANDOM_ORDER))
+    return tuple(order)
+
+
+def _sortable(view: View, name: str) -> Shown:
+    field = _field(view, name, "sortby")
+    if field.type not in SORTABLE:
+        message = f"Rows cannot be sorted by {name}, which is of type {field.type}."
+        raise Invalid(message, code="parameter-invalid", errors=[FieldError("sortby", "not-sortable", message)])
+    return field
+
+
+def _field(view: View, name: str, parameter: str) -> Shown:
+    field = view.field(name)
+    if field is None:
+        message = f"There is no field or parameter {name}."
+        raise Invalid(
+            message,
+            code="unknown-field",
+            hint=f"GET /api/v1/datasets/{view.key}/schema lists the fields.",
+            errors=[FieldError(parameter, "unknown-field", message)],
+        )
+    return field

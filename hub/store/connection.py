@@ -1,0 +1,42 @@
+"""Cursors on dataset rows: the owner's, which loads, and the serving role's, which may only read."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connections, transaction
+from psycopg2.extensions import cursor as Cursor
+
+from hub.store.select.values import Sql
+
+
+def serve(statement: Sql) -> tuple[Any, ...] | None:
+    """The one row that ``statement`` answers with, run by the serving role in a transaction of its own."""
+    with connections["serving"].cursor() as cursor:
+        cursor.execute(statement.text, statement.params)
+        row: tuple[Any, ...] | None = cursor.fetchone()
+        return row
+
+
+@contextmanager
+def serve_stream(statement: Sql, chunk: int = 2000) -> Iterator["Stream"]:
+    """``statement`` read through a server-side cursor; further statements may run beside it on the same connection."""
+    connection = connections["serving"]
+    with transaction.atomic(using="serving"):
+        connection.ensure_connection()
+        with connection.connection.cursor(name="rows") as cursor:
+            cursor.itersize = chunk
+            cursor.execute(statement.text, statement.params)
+            yield Stream(cursor, chunk)
+
+
+class Stream:
+    """Chunks of rows from a cursor that is open on the server."""
+
+    def __init__(self, cursor: Cursor, chunk: int) -> None:
+        self._cursor = cursor
+        self._chunk = chunk
+
+    def __iter__(self) -> Iterator[list[tuple[Any, ...]]]:
+        while rows := self._cursor.fetchmany(self._chunk):
+            yield rows

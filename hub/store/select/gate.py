@@ -1,0 +1,120 @@
+"""What every read carries in its own statement: token, epoch and pointer still hold, and the event is written."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from hub.store.select.relation import Selection, count_sql, rows_sql
+from hub.store.select.values import Sql
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """Under which state of the world a decision was made; a read under any other gives no row and no event."""
+
+    relation: int
+    generation: int
+    epoch: int
+    token: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The audit event of a read; ``id`` is its receipt."""
+
+    id: UUID
+    kind: str
+    agency: str
+    actor: str
+    dataset: str
+    details: Mapping[str, Any]
+
+
+def audited(held: Pass, reading: Reading, selection: Selection, row: str, count_to: int | None) -> Sql:
+    """One page and its event.
+
+    Answers ``version, rows joined by commas, rows found (one over the limit when there are more), position of the
+    last row shown, count``, where ``count`` is None unless asked for; no row at all when the pass is void.
+    ``count_to`` is None for no count, 0 for an exact one, else how far to count.
+    """
+    limit = selection.limit or 0
+    looked_further = Selection(
+        selection.table, selection.fields, selection.where, selection.order, limit + 1, selection.after
+    )
+    counted = Sql("NULL::bigint") if count_to is None else "(" + count_sql(selection, count_to or None) + ")"
+    return (
+        "WITH gate AS MATERIALIZED ("
+        + _gate(held)
+        + "), page AS MATERIALIZED ("
+        + rows_sql(looked_further, row, Sql("SELECT true FROM gate"))
+        + "), event AS ("
+        + _event(reading, Sql("jsonb_build_object('rows', least((SELECT count(*) FROM page), %s))", (limit,)))
+        + ") SELECT version, "
+        + Sql("(SELECT string_agg(shown.row, ',') FROM (SELECT row FROM page LIMIT %s) shown), ", (limit,))
+        + "(SELECT count(*) FROM page), "
+        + Sql("(SELECT position FROM page OFFSET greatest(0, least((SELECT count(*) FROM page), %s) - 1) LIMIT 1), ",
+              (limit,))
+        + counted
+        + " FROM gate"
+    )
+
+
+def opening(held: Pass, reading: Reading) -> Sql:
+    """The event that opens a stream; answers ``version``, or no row when the pass is void."""
+    return (
+        "WITH gate AS MATERIALIZED ("
+        + _gate(held)
+        + "), event AS ("
+        + _event(reading, Sql("'{}'::jsonb"))
+        + ") SELECT version FROM gate"
+    )
+
+
+def streamed(held: Pass, selection: Selection, row: str) -> Sql:
+    """The rows of a stream; none when the pass is void at this statement, which ``still_open`` then tells."""
+    return "WITH gate AS MATERIALIZED (" + _gate(held) + ") " + rows_sql(selection, row, Sql("SELECT true FROM gate"))
+
+
+def still_open(held: Pass) -> Sql:
+    """Answers one row while the pass holds. The pointer may have moved: a stream goes on over the rows it began with."""
+    return "SELECT true FROM (" + _gate(held, pointer=False) + ") gate"
+
+
+def closing(reading: Reading) -> Sql:
+    """The event that closes a stream."""
+    return _event(reading, Sql("'{}'::jsonb"), source="")
+
+
+def _gate(held: Pass, *, pointer: bool = True) -> Sql:
+    gate = Sql(
+        "SELECT r.version FROM store_relation r, accounts_epoch e WHERE r.id = %s AND e.value = %s",
+        (held.relation, held.epoch),
+    )
+    if pointer:
+        gate += Sql(" AND r.generation = %s", (held.generation,))
+    if held.token is not None:
+        gate += Sql(
+            " AND EXISTS (SELECT FROM accounts_token WHERE id = %s AND revoked_at IS NULL AND expires_at > statement_timestamp())",
+            (str(held.token),),
+        )
+    return gate
+
+
+def _event(reading: Reading, extra: Sql, source: str = " FROM gate") -> Sql:
+    return (
+        Sql(
+            "INSERT INTO audit_event (id, kind, agency, actor, dataset, details) SELECT %s, %s, %s, %s, %s, %s::jsonb || ",
+            (
+                str(reading.id),
+                reading.kind,
+                reading.agency,
+                reading.actor,
+                reading.dataset,
+                json.dumps(dict(reading.details), ensure_ascii=False),
+            ),
+        )
+        + extra
+        + source
+    )
