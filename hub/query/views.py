@@ -1,53 +1,42 @@
-"""A dataset opened for one caller: the decision, and the physical names it is compiled against."""
+"""A dataset opened for one caller: the decision, and what it means for the dataset's table."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from threading import Lock
-from uuid import UUID
 
 from django.utils.timezone import now
 
 from hub.accounts.caller import Caller
+from hub.catalog.models import Dataset
 from hub.errors import Forbidden, NotFound
-from hub.predicates import FieldType
-from hub.query.params import RowsQuery
+from hub.predicates import Predicate
+from hub.store.pseudonyms import ensure_hash_key, hash_key_name
+from hub.store.queries import Place, place_of
+from hub.store.select.conditions import condition
 from hub.store.select.relation import Shown
 from hub.store.select.values import Masked, Sql, seen
 from policies import queries
-from policies.decision import Decision
-from policies.pdp import seen_type
+from policies.decision import Access, Decision
+from policies.pdp import decide, seen_type
 
 _KEPT = 5_000
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """Where a field's cells stand."""
-
-    name: str
-    column: str
-    type: FieldType
-    never_null: bool
-    hash_key: str
-
-
-@dataclass(frozen=True, slots=True)
 class View:
-    """What ``caller`` gets of a dataset at one epoch; holds no row."""
+    """What ``caller`` gets of a dataset at one epoch; holds no row.
+
+    ``fields`` are those that are not hidden, as the caller sees them; ``where`` is the decision's row filter.
+    """
 
     caller: Caller
-    dataset: UUID
     key: str
-    primary_key: tuple[str, ...]
-    decision: Decision
-    columns: Mapping[str, Column]
-    fields: tuple[Shown, ...]
-    relation: int
-    generation: int
-    table: str
     agreement: str
+    decision: Decision
+    primary_key: tuple[str, ...]
+    place: Place
+    fields: tuple[Shown, ...]
+    where: tuple[Sql, ...]
 
     def field(self, name: str) -> Shown | None:
         """The field as this caller sees it; None where there is none for this caller."""
@@ -56,50 +45,98 @@ class View:
     @property
     def key_is_clear(self) -> bool:
         """Whether rows can be told apart and ordered by the dataset's own key."""
-        return bool(self.primary_key) and all(
-            (field := self.field(name)) is not None and field.is_plain for name in self.primary_key
-        )
+        key = [self.field(name) for name in self.primary_key]
+        return bool(key) and all(field is not None and field.is_plain for field in key)
+
+
+_views: "OrderedDict[tuple[Caller, str, str, str], View]" = OrderedDict()
+_lock = Lock()
 
 
 def open_view(caller: Caller, key: str, *, mode: str = "rows", agreement: str = "") -> View:
-    """The view of the dataset ``key``.
+    """The dataset ``key`` as ``caller`` sees it; kept for as long as neither epoch nor clock changes it.
 
     Raises ``NotFound`` where it does not exist for this caller and ``Forbidden`` where the gate denies it.
     """
-    agreement = agreement or caller.agreement
-    name = (caller, key, mode, agreement)
-    view = _opened.get(name)
+    name = (caller, key, mode, agreement or caller.agreement)
+    with _lock:
+        view = _views.get(name)
+        if view is not None:
+            _views.move_to_end(name)
     if view is None or (view.decision.until is not None and view.decision.until <= now()):
-        view = _open(caller, key, mode, agreement)
-        _opened.put(name, view)
+        view = _opened(*name)
+        with _lock:
+            _views[name] = view
+            while len(_views) > _KEPT:
+                _views.popitem(last=False)
     return view
 
 
 def decision_for(caller: Caller, key: str, mode: str = "rows", agreement: str = "") -> Decision:
     """The decision alone, a denial included; raises ``NotFound`` where the dataset is not there for this caller."""
-    return _decided(caller, key, mode, agreement)[1]
+    return _decided(caller, key, mode, agreement or caller.agreement)[1]
 
 
-def _open(caller: Caller, key: str, mode: str, agreement: str) -> View:
-    facts, decision = _decided(caller, key, mode, agreement)
+def _decided(caller: Caller, key: str, mode: str, agreement: str) -> tuple[Dataset, Decision]:
+    dataset = Dataset.objects.select_related("agency").filter(key=key).first()
+    if dataset is None:
+        raise _unknown(key)
+    facts = queries.facts_for(dataset, caller, agreement)
+    decision = decide(queries.asking(caller), facts.dataset, facts.rules, facts.grant, mode, now(), others=facts.others)
+    if not decision.exists:
+        raise _unknown(key)
+    return dataset, decision
+
+
+def _unknown(key: str) -> NotFound:
+    return NotFound(f"There is no dataset {key}.", hint="GET /api/v1/datasets lists those that there are for you.")
+
+
+def _opened(caller: Caller, key: str, mode: str, agreement: str) -> View:
+    dataset, decision = _decided(caller, key, mode, agreement)
     if not decision.permit:
-        raise Forbidden(
-            f"{caller.agency} may not read {key}: {decision.reason}",
-            code=decision.code,
-            hint=decision.next_step,
-        )
-    place = queries.place_of(key)
-    columns = {column.name: column for column in place.columns}
+        raise Forbidden(decision.message, code=decision.code, hint=decision.next_step)
+    place = place_of(dataset)
     return View(
         caller=caller,
-        dataset=place.dataset,
         key=key,
-        primary_key=place.primary_key,
-        decision=decision,
-        columns=columns,
-        fields=tuple(_shown(columns[field.name], field.access) for field in decision.fields if field.is_seen),
-        relation=place.relation,
-        generation=place.generation,
-        table=place.table,
         agreement=agreement,
+        decision=decision,
+        primary_key=tuple(dataset.primary_key),
+        place=place,
+        fields=tuple(
+            _shown(caller, dataset, place, field) for field in decision.fields if field.access.kind != "hidden"
+        ),
+        where=_row_filter(decision, place),
     )
+
+
+def _shown(caller: Caller, dataset: Dataset, place: Place, field: FieldDecision) -> Shown:
+    column, access = place.columns[field.name], field.access
+    key = ""
+    if access.kind == "hash":
+        key = hash_key_name(caller.agency, dataset.key, field.name, field.link)
+        ensure_hash_key(key)
+    mask = Masked(access.kind, access.head, access.tail, access.to or 0, key)
+    return Shown(
+        name=field.name,
+        type=seen_type(access, column.type),
+        expression=seen(column.column, column.type, mask),
+        is_plain=access.kind == "clear",
+        never_null=column.never_null and access.kind in {"clear", "round", "partial", "hash"},
+    )
+
+
+def _row_filter(decision: Decision, place: Place) -> tuple[Sql, ...]:
+    """Rows that some permit's filter admits and no prohibit's filter takes: a prohibit takes all but a plain false."""
+
+    def sql(tree: Predicate) -> Sql:
+        return condition(tree, lambda name: Sql(place.columns[name].column))
+
+    admitted = [sql(tree) for tree in decision.rows.any_of]
+    taken = [sql(tree) for tree in decision.rows.none_of]
+    parts = []
+    if not decision.rows.all:
+        parts.append(join(" OR ", admitted) if admitted else Sql("FALSE"))
+    parts += [tree + " IS FALSE" for tree in taken]
+    return tuple(parts)

@@ -1,0 +1,43 @@
+"""Where the rows of a dataset stand, as plain data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from hub.catalog.models import Dataset
+from hub.predicates import FieldType
+from hub.store.models import Relation
+from hub.store.tables import ensure_relation
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """The physical column of a field; ``never_null`` where the field's contract rules nulls out."""
+
+    column: str
+    type: FieldType
+    never_null: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The table that holds a dataset's rows now, and its columns by field name."""
+
+    relation: int
+    generation: int
+    table: str
+    columns: Mapping[str, Column]
+
+
+def place_of(dataset: Dataset) -> Place:
+    """The place of ``dataset``; one that nobody has loaded yet gets an empty table."""
+    relation = Relation.objects.filter(dataset=dataset).first() or ensure_relation(dataset)
+    return Place(
+        relation=relation.pk,
+        generation=relation.generation,
+        table=relation.table,
+        columns={
+            field.name: Column(field.column, cast(FieldType, field.type), field.is_required)
+            for field in dataset.fields.all()
+        },
+    )
