@@ -1,0 +1,1 @@
+"""File formats: each turns an open file into a table of text cells."""

@@ -1,0 +1,164 @@
+"""Reads JSON records into text cells with every digit kept: numbers are never turned into binary floats."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
+from typing import Any, BinaryIO, Final
+
+from connectors.base import Reject
+from connectors.batches import MISSING, Record
+from connectors.columns import field_names
+from connectors.formats.table import Options, Table
+from hub.errors import SourceMalformed
+
+MAX_DOCUMENT: Final = 64 << 20
+_SAMPLE: Final = 1000
+
+
+class Number(str):
+    """A JSON number as it was written."""
+
+    __slots__ = ()
+
+
+class NotJson(ValueError):
+    """The bytes are no JSON document."""
+
+
+def parse(document: bytes | str) -> Any:
+    """A JSON document whose numbers are ``Number``; raises ``NotJson``."""
+    try:
+        text = document if isinstance(document, str) else document.decode("utf-8-sig")
+        return json.loads(text, parse_float=Number, parse_int=Number, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise NotJson(str(type(error).__name__)) from error
+
+
+def dig(document: Any, path: str) -> Any:
+    """What lies at a dotted path of an object, itself for an empty path; raises ``LookupError``."""
+    for step in path.split(".") if path else ():
+        if isinstance(document, list) and step.isdecimal():
+            document = document[int(step)]
+        elif isinstance(document, Mapping):
+            document = document[step]
+        else:
+            raise LookupError(step)
+    return document
+
+
+def text(value: Any) -> str:
+    """A JSON value as one text cell: strings bare, objects and lists as JSON, null as ``MISSING``."""
+    return _TEXTS[type(value)](value)
+
+
+def dumps(value: Any) -> str:
+    """JSON text of a parsed value, with numbers as they were written."""
+    if isinstance(value, Number):
+        return value
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{dumps(key)}:{dumps(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(dumps, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+_TEXTS: Final[Mapping[type, Callable[[Any], str]]] = {
+    str: str,
+    Number: str,
+    bool: {True: "true", False: "false"}.__getitem__,
+    type(None): {None: MISSING}.__getitem__,
+    dict: dumps,
+    list: dumps,
+}
+
+
+def keys_of(records: Iterable[Any]) -> tuple[str, ...]:
+    """All keys of the objects among ``records``, in the order in which they first appear."""
+    return tuple(dict.fromkeys(chain.from_iterable(record for record in records if isinstance(record, dict))))
+
+
+def keys_for(wanted: Sequence[str], offered: Sequence[str]) -> tuple[str, ...]:
+    """For each field wanted its key: of that name, else the key whose ``field_names`` it is, else its own name."""
+    by_name = dict(zip(field_names(offered), offered, strict=True))
+    return tuple(name if name in offered else by_name.get(name, name) for name in wanted)
+
+
+def cells(records: Iterable[Any], keys: Sequence[str], first: int = 1) -> Iterator[Record]:
+    """Records as cells in the order of ``keys``, a missing key as no value; what is no object becomes a ``Reject``."""
+    for position, record in enumerate(records, start=first):
+        if isinstance(record, dict):
+            get = record.get
+            yield position, [_TEXTS[type(value)](value) for value in map(get, keys)]
+        elif isinstance(record, NotJson):
+            yield Reject(position, "not-json", "This line is no JSON document.")
+        else:
+            yield Reject(position, "not-an-object", "This record is not an object with named values.")
+
+
+def open_table(file: BinaryIO, options: Options) -> Table:
+    """A file that holds one JSON document, with its records at ``options.records``."""
+    file.seek(0)
+    document = file.read(MAX_DOCUMENT + 1)
+    if not document.strip():
+        raise SourceMalformed(f"{options.where} is empty.", code="source-empty", hint="Nothing was loaded.")
+    if len(document) > MAX_DOCUMENT:
+        raise SourceMalformed(
+            f"{options.where} is one JSON document of more than {MAX_DOCUMENT >> 20} MiB.",
+            code="source-too-large",
+            hint="Have it written as one JSON object a line (.ndjson), which can be of any length.",
+        )
+    try:
+        records = dig(parse(document), options.records)
+    except NotJson as error:
+        raise not_json(options.where) from error
+    except LookupError:
+        records = None
+    if not isinstance(records, list):
+        raise no_records(options.where, options.records)
+    return _table(iter(records), options)
+
+
+def open_lines(file: BinaryIO, options: Options) -> Table:
+    """A file with one JSON object a line."""
+    file.seek(0)
+    return _table((_line(line) for line in file if line.strip()), options)
+
+
+def _line(line: bytes) -> Any:
+    try:
+        return parse(line)
+    except NotJson as error:
+        return error
+
+
+def _table(records: Iterator[Any], options: Options) -> Table:
+    sample = list(islice(records, _SAMPLE))
+    if not sample and not options.wanted:
+        raise SourceMalformed(f"{options.where} holds no records.", code="source-empty", hint="Nothing was loaded.")
+    offered = keys_of(sample)
+    keys = keys_for(options.wanted, offered) if options.wanted else offered
+    return Table(options.wanted or offered, cells(chain(sample, records), keys))
+
+
+def not_json(where: str, media_type: str = "") -> SourceMalformed:
+    """The error for an answer or file that is no JSON; its content is not shown, for it could be data."""
+    came = f" but {media_type}" if media_type and "json" not in media_type else ""
+    return SourceMalformed(
+        f"{where} did not give JSON{came}.",
+        code="source-not-json",
+        hint="The address may lead to a sign-in or error page: check the source's url and auth, and select.path.",
+    )
+
+
+def no_records(where: str, path: str) -> SourceMalformed:
+    """The error for a document that has no list of records where it should."""
+    place = f"at {path!r}" if path else "at its top"
+    return SourceMalformed(
+        f"{where} gave JSON that has no list of records {place}.",
+        code="source-no-records",
+        hint="Set the stream's select.records to the dotted path of the list, such as data.items.",
+    )
+
+
+def _refuse(constant: str) -> Any:
+    raise NotJson(constant)

@@ -1,0 +1,300 @@
+"""Fetches from departments' HTTP servers: only where the source may reach, patiently, and never leaking its secrets."""
+
+import random
+import time
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import BinaryIO, Final, Self, TypeVar
+
+import httpcore
+import httpx
+
+from connectors.base import Limits
+from connectors.reach import Reach
+from hub.errors import SourceDown, SourceError, SourceMalformed, SourceMissing, SourceRefused
+
+USER_AGENT: Final = "hub-connector/1"
+MAX_REDIRECTS: Final = 5
+TRIES: Final = 4
+MAX_WAIT: Final = 60.0
+_TIMEOUT: Final = httpx.Timeout(60.0, connect=10.0)
+_CHUNK: Final = 1 << 18
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One whole response: where it came from in the end, its headers, its body."""
+
+    url: httpx.URL
+    headers: httpx.Headers
+    body: bytes
+    next_link: str | None
+
+    @property
+    def media_type(self) -> str:
+        """The content type without its parameters, lower case; empty when the server named none."""
+        return str(self.headers.get("content-type", "")).partition(";")[0].strip().lower()
+
+
+class _Again(Exception):
+    """What failed may go better soon; ``wait`` is what the server asked for, in seconds."""
+
+    def __init__(self, error: SourceError, wait: float | None = None) -> None:
+        super().__init__(error.message)
+        self.error = error
+        self.wait = wait
+
+
+class _GuardedBackend(httpcore.NetworkBackend):
+    """Opens sockets only to addresses the source may reach, checked after the name was resolved."""
+
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
+        self._backend = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        *others, last = self._reach.addresses(host, port)
+        for address in others:
+            try:
+                return self._backend.connect_tcp(address, port, timeout, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                continue
+        return self._backend.connect_tcp(last, port, timeout, local_address, socket_options)
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+class _GuardedTransport(httpx.HTTPTransport):
+    """httpx's own transport over our backend, for which its constructor has no parameter."""
+
+    def __init__(self, reach: Reach) -> None:
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=httpx.create_ssl_context(trust_env=False),
+            max_connections=4,
+            keepalive_expiry=30.0,
+            network_backend=_GuardedBackend(reach),
+        )
+
+
+class Http:
+    """One source's server: ``url`` is what it was configured with, ``headers`` go to that origin and nowhere else."""
+
+    def __init__(
+        self,
+        url: str,
+        limits: Limits,
+        headers: Mapping[str, str] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.url = httpx.URL(url)
+        self._headers = dict(headers or {})
+        self._sleep = sleep
+        reach = Reach(self.url.host, _port(self.url), limits)
+        self._client = httpx.Client(
+            transport=_GuardedTransport(reach),
+            headers={"User-Agent": USER_AGENT},
+            timeout=_TIMEOUT,
+            trust_env=False,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self._client.close()
+
+    def get(self, url: httpx.URL | str, max_bytes: int) -> Answer:
+        """The whole answer at ``url`` (relative to the source's own); raises ``SourceError``."""
+        return self._patiently(lambda: self._read(self.url.join(url), max_bytes))
+
+    def download(self, url: httpx.URL | str, into: BinaryIO, max_bytes: int) -> str:
+        """Pour the body at ``url`` into a seekable file, and give its content type."""
+        return self._patiently(lambda: self._pour(self.url.join(url), into, max_bytes))
+
+    def probe(self, url: httpx.URL | str) -> None:
+        """See that ``url`` answers and lets us in, without its body; raises ``SourceError``."""
+        self._patiently(lambda: self._head(self.url.join(url)))
+
+    def _head(self, url: httpx.URL) -> None:
+        with self._opened(url):
+            return
+
+    def _read(self, url: httpx.URL, max_bytes: int) -> Answer:
+        with self._opened(url) as response:
+            body = b"".join(_chunks(response, max_bytes))
+            link = response.links.get("next", {}).get("url")
+            return Answer(response.url, response.headers, body, link)
+
+    def _pour(self, url: httpx.URL, into: BinaryIO, max_bytes: int) -> str:
+        into.seek(0)
+        into.truncate()
+        with self._opened(url) as response:
+            for chunk in _chunks(response, max_bytes):
+                into.write(chunk)
+            return str(response.headers.get("content-type", ""))
+
+    @contextmanager
+    def _opened(self, url: httpx.URL) -> Iterator[httpx.Response]:
+        for _ in range(MAX_REDIRECTS + 1):
+            response = self._sent(url)
+            try:
+                if response.next_request is None:
+                    _check_status(response)
+                    yield response
+                    return
+                url = response.next_request.url
+            finally:
+                response.close()
+        raise SourceMalformed(
+            f"{place(self.url)} redirects more than {MAX_REDIRECTS} times.",
+            code="source-redirects",
+            hint="Set the source's url to where the redirects were meant to end.",
+        )
+
+    def _sent(self, url: httpx.URL) -> httpx.Response:
+        if url.scheme not in ("http", "https") or url.userinfo:
+            raise SourceMalformed(
+                f"{place(self.url)} leads to an address that is neither plain http nor https.", code="source-redirects"
+            )
+        headers = self._headers if _origin(url) == _origin(self.url) else {}
+        try:
+            return self._client.send(self._client.build_request("GET", url, headers=headers), stream=True)
+        except httpx.TransportError as error:
+            raise _Again(_unreachable(url, error)) from error
+
+    def _patiently(self, attempt: Callable[[], T]) -> T:
+        for number in range(1, TRIES + 1):
+            try:
+                return attempt()
+            except _Again as again:
+                wait = again.wait if again.wait is not None else 0.25 * 2**number * random.uniform(0.5, 1.0)
+                if number == TRIES or wait > MAX_WAIT:
+                    raise again.error from again
+                self._sleep(wait)
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def place(url: httpx.URL | str) -> str:
+    """A URL as errors may show it: without user, query and fragment, where secrets and data could be."""
+    return str(httpx.URL(url).copy_with(username=None, password=None, query=None, fragment=None))
+
+
+def _port(url: httpx.URL) -> int:
+    return url.port or {"https": 443}.get(url.scheme, 80)
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int]:
+    return url.scheme, url.host, _port(url)
+
+
+def _chunks(response: httpx.Response, max_bytes: int) -> Iterator[bytes]:
+    size = 0
+    try:
+        for chunk in response.iter_bytes(_CHUNK):
+            size += len(chunk)
+            if size > max_bytes:
+                raise SourceMalformed(
+                    f"{place(response.url)} sent more than {max_bytes >> 20} MiB.",
+                    code="source-too-large",
+                    hint="Ask for less at a time: smaller pages, or the file in parts.",
+                )
+            yield chunk
+    except (httpx.RemoteProtocolError, httpx.ReadError) as error:
+        raise _Again(
+            SourceMalformed(
+                f"{place(response.url)} broke off after {size} bytes, before the end it had announced.",
+                code="source-truncated",
+                hint="Nothing was loaded. Run again; if it stays so, the server or a proxy before it cuts answers.",
+            )
+        ) from error
+    except httpx.DecodingError as error:
+        raise SourceMalformed(
+            f"{place(response.url)} sent a damaged compressed answer.", code="source-truncated"
+        ) from error
+    except httpx.TimeoutException as error:
+        raise _Again(_unreachable(response.url, error)) from error
+
+
+def _check_status(response: httpx.Response) -> None:
+    status, where = response.status_code, place(response.url)
+    if status in (200, 203):
+        return
+    if status in (401, 403, 407):
+        raise SourceRefused(
+            f"{where} refused access (HTTP {status}).",
+            hint="Check the source's auth and secrets, and that the account may read this path.",
+        )
+    if status in (404, 410):
+        raise SourceMissing(
+            f"{where} does not exist (HTTP {status}).", hint="Check the source's url and the stream's select.path."
+        )
+    if status in (408, 425, 429) or status >= 500:
+        raise _Again(
+            SourceDown(
+                f"{where} cannot answer for now (HTTP {status}).",
+                code="source-busy" if status == 429 else "source-down",
+                hint="The next run tries again by itself.",
+            ),
+            _retry_after(response.headers.get("retry-after", "")),
+        )
+    raise SourceMalformed(
+        f"{where} answered with HTTP {status}, which is no data.",
+        code="source-status",
+        hint="Check the source's url, the stream's select.path and its params.",
+    )
+
+
+def _retry_after(text: str) -> float | None:
+    if text.strip().isdecimal():
+        return float(text)
+    try:
+        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
+def _unreachable(url: httpx.URL, error: httpx.TransportError) -> SourceDown:
+    where = f"{url.host} port {_port(url)}"
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return SourceDown(
+            f"The certificate of {where} does not hold.",
+            code="source-certificate",
+            hint="The server needs a valid certificate for this name, signed by an authority the hub's machine knows.",
+        )
+    if isinstance(error, httpx.TimeoutException):
+        return SourceDown(f"{where} did not answer in time.", hint="The next run tries again by itself.")
+    return SourceDown(
+        f"Nothing answers at {where}.",
+        hint="Check that the server runs and that the hub's machine can reach it; the next run tries again by itself.",
+    )
+
+
+def bearer(token: str) -> dict[str, str]:
+    """The header that carries a bearer token (RFC 6750)."""
+    return {"Authorization": f"Bearer {token}"}
+
+
+def basic(user: str, password: str) -> dict[str, str]:
+    """The header that carries a name and a password (RFC 7617), in UTF-8."""
+    return {"Authorization": "Basic " + b64encode(f"{user}:{password}".encode()).decode()}
