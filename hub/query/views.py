@@ -14,10 +14,11 @@ from hub.store.pseudonyms import ensure_hash_key, hash_key_name
 from hub.store.queries import Place, place_of
 from hub.store.select.conditions import condition
 from hub.store.select.relation import Shown
-from hub.store.select.values import Masked, Sql, seen
+from hub.store.select.values import Masked, Sql, join, seen
 from policies import queries
-from policies.decision import Access, Decision
-from policies.pdp import decide, seen_type
+from policies.decision import Decision, FieldDecision
+from policies.facts import Mode
+from policies.pdp import decide
 
 _KEPT = 5_000
 
@@ -49,11 +50,11 @@ class View:
         return bool(key) and all(field is not None and field.is_plain for field in key)
 
 
-_views: "OrderedDict[tuple[Caller, str, str, str], View]" = OrderedDict()
+_views: "OrderedDict[tuple[Caller, str, Mode, str], View]" = OrderedDict()
 _lock = Lock()
 
 
-def open_view(caller: Caller, key: str, *, mode: str = "rows", agreement: str = "") -> View:
+def open_view(caller: Caller, key: str, *, mode: Mode = "rows", agreement: str = "") -> View:
     """The dataset ``key`` as ``caller`` sees it; kept for as long as neither epoch nor clock changes it.
 
     Raises ``NotFound`` where it does not exist for this caller and ``Forbidden`` where the gate denies it.
@@ -72,17 +73,26 @@ def open_view(caller: Caller, key: str, *, mode: str = "rows", agreement: str = 
     return view
 
 
-def decision_for(caller: Caller, key: str, mode: str = "rows", agreement: str = "") -> Decision:
+def decision_for(caller: Caller, key: str, mode: Mode = "rows", agreement: str = "") -> Decision:
     """The decision alone, a denial included; raises ``NotFound`` where the dataset is not there for this caller."""
     return _decided(caller, key, mode, agreement or caller.agreement)[1]
 
 
-def _decided(caller: Caller, key: str, mode: str, agreement: str) -> tuple[Dataset, Decision]:
+def _decided(caller: Caller, key: str, mode: Mode, agreement: str) -> tuple[Dataset, Decision]:
     dataset = Dataset.objects.select_related("agency").filter(key=key).first()
     if dataset is None:
         raise _unknown(key)
     facts = queries.facts_for(dataset, caller, agreement)
-    decision = decide(queries.asking(caller), facts.dataset, facts.rules, facts.grant, mode, now(), others=facts.others)
+    decision = decide(
+        caller,
+        facts.dataset,
+        facts.rules,
+        facts.grant,
+        mode,
+        now(),
+        agreements=facts.agreements,
+        manages=queries.manages(caller, dataset),
+    )
     if not decision.exists:
         raise _unknown(key)
     return dataset, decision
@@ -92,10 +102,10 @@ def _unknown(key: str) -> NotFound:
     return NotFound(f"There is no dataset {key}.", hint="GET /api/v1/datasets lists those that there are for you.")
 
 
-def _opened(caller: Caller, key: str, mode: str, agreement: str) -> View:
+def _opened(caller: Caller, key: str, mode: Mode, agreement: str) -> View:
     dataset, decision = _decided(caller, key, mode, agreement)
     if not decision.permit:
-        raise Forbidden(decision.message, code=decision.code, hint=decision.next_step)
+        raise Forbidden(_denial(decision), code=decision.code, hint=decision.next_step)
     place = place_of(dataset)
     return View(
         caller=caller,
@@ -104,9 +114,7 @@ def _opened(caller: Caller, key: str, mode: str, agreement: str) -> View:
         decision=decision,
         primary_key=tuple(dataset.primary_key),
         place=place,
-        fields=tuple(
-            _shown(caller, dataset, place, field) for field in decision.fields if field.access.kind != "hidden"
-        ),
+        fields=tuple(_shown(caller, dataset, place, field) for field in decision.seen_fields),
         where=_row_filter(decision, place),
     )
 
@@ -115,12 +123,12 @@ def _shown(caller: Caller, dataset: Dataset, place: Place, field: FieldDecision)
     column, access = place.columns[field.name], field.access
     key = ""
     if access.kind == "hash":
-        key = hash_key_name(caller.agency, dataset.key, field.name, field.link)
+        key = hash_key_name(caller.agency, dataset.key, field.name, field.facts.link)
         ensure_hash_key(key)
     mask = Masked(access.kind, access.head, access.tail, access.to or 0, key)
     return Shown(
         name=field.name,
-        type=seen_type(access, column.type),
+        type=field.seen_type,
         expression=seen(column.column, column.type, mask),
         is_plain=access.kind == "clear",
         never_null=column.never_null and access.kind in {"clear", "round", "partial", "hash"},
@@ -133,10 +141,13 @@ def _row_filter(decision: Decision, place: Place) -> tuple[Sql, ...]:
     def sql(tree: Predicate) -> Sql:
         return condition(tree, lambda name: Sql(place.columns[name].column))
 
-    admitted = [sql(tree) for tree in decision.rows.any_of]
-    taken = [sql(tree) for tree in decision.rows.none_of]
-    parts = []
-    if not decision.rows.all:
+    parts = [sql(tree) + " IS FALSE" for tree in decision.rows.none_of]
+    if decision.rows.any_of != "all":
+        admitted = [sql(tree) for tree in decision.rows.any_of]
         parts.append(join(" OR ", admitted) if admitted else Sql("FALSE"))
-    parts += [tree + " IS FALSE" for tree in taken]
     return tuple(parts)
+
+
+def _denial(decision: Decision) -> str:
+    asker, dataset = decision.caller.agency, decision.dataset.key
+    return f"{asker} may not read {dataset}" + (f": {decision.reason}" if decision.reason else ".")

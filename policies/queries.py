@@ -1,0 +1,163 @@
+"""The facts that decisions are made from, read from the database in a fixed number of statements."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import cast
+
+from django.db.models import Q, QuerySet
+from django.utils.timezone import now
+
+from hub.accounts.caller import Caller
+from hub.catalog.models import Dataset
+from hub.errors import Invalid
+from hub.predicates import FieldType
+from policies.access import Access
+from policies.facts import (
+    NO_SUCH_GRANT,
+    DatasetFacts,
+    Effect,
+    FieldFacts,
+    GrantFacts,
+    LegalBasis,
+    Party,
+    RuleFacts,
+    Target,
+)
+from policies.models import Agreement, Rule
+
+_RULE_RELATIONS = ("target_agency", "target_dataset__agency", "party_group", "party_agency", "party_client__agency")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that ``decide`` takes beside caller, mode and moment."""
+
+    dataset: DatasetFacts
+    rules: tuple[RuleFacts, ...]
+    grant: GrantFacts | None
+    agreements: tuple[GrantFacts, ...]
+
+
+def facts_for(dataset: Dataset, caller: Caller, agreement: str = "") -> Facts:
+    """What is known of ``dataset`` where ``caller`` is concerned; ``agreement`` is the key that the request names."""
+    agreements = tuple(map(grant_facts, agreements_in_force(dataset, caller)))
+    grant = next((grant for grant in agreements if grant.key == agreement), NO_SUCH_GRANT) if agreement else None
+    rules = tuple(map(rule_facts, rules_about(dataset).filter(_party_of(caller))))
+    return Facts(dataset_facts(dataset), rules, grant, agreements)
+
+
+def rules_about(dataset: Dataset) -> QuerySet[Rule]:
+    """The approved rules whose target covers ``dataset``, for whomever."""
+    target = (
+        Q(target_dataset=dataset)
+        | Q(target_agency=dataset.agency_id, target_dataset=None)
+        | Q(target_agency=None, target_dataset=None)
+    )
+    return Rule.objects.filter(target, status=Rule.Status.APPROVED).select_related(*_RULE_RELATIONS).order_by("key")
+
+
+def agreements_in_force(dataset: Dataset, caller: Caller) -> QuerySet[Agreement]:
+    """The agreements that the caller's agency has on ``dataset``, neither ended nor past."""
+    return (
+        Agreement.objects.filter(dataset=dataset, agency__code=caller.agency, ended_at=None, valid_to__gt=now())
+        .select_related("agency", "dataset")
+        .prefetch_related("clients__agency")
+        .order_by("key")
+    )
+
+
+def manages(caller: Caller, dataset: Dataset) -> bool:
+    """Whether the caller administers the dataset: publishers and reviewers of its owner, and the authority."""
+    if caller.has_role("authority", "system"):
+        return True
+    return caller.agency == dataset.agency.code and caller.has_role("publisher", "reviewer")
+
+
+def dataset_facts(dataset: Dataset) -> DatasetFacts:
+    return DatasetFacts(
+        key=dataset.key,
+        agency=dataset.agency.code,
+        sharing_class=dataset.sharing_class,
+        status=dataset.status,
+        is_secret=dataset.is_secret,
+        fields=tuple(
+            FieldFacts(field.name, cast(FieldType, field.type), field.sensitivity, field.is_secret, field.link)
+            for field in dataset.fields.all()
+        ),
+        reason=dataset.reason,
+        legal_basis=_legal_basis(dataset.legal_basis),
+        conditions=dataset.conditions,
+    )
+
+
+def rule_facts(rule: Rule) -> RuleFacts:
+    return RuleFacts(
+        key=rule.key,
+        target=target_of(rule),
+        party=party_of(rule),
+        effect=cast(Effect | None, rule.effect or None),
+        access=_readable(rule.access),
+        filter=rule.filter or None,
+        is_firm=rule.is_firm,
+        modes=frozenset(rule.modes),
+        reason=rule.reason,
+        reason_zh=rule.reason_zh,
+        legal_basis=_legal_basis(rule.legal_basis),
+        valid_from=rule.valid_from,
+        valid_to=rule.valid_to,
+        review_at=rule.review_at,
+    )
+
+
+def grant_facts(agreement: Agreement) -> GrantFacts:
+    return GrantFacts(
+        key=agreement.key,
+        agency=agreement.agency.code,
+        dataset=agreement.dataset.key,
+        fields={name: access for name, value in agreement.fields.items() if (access := _readable(value))},
+        clients=frozenset(str(client) for client in agreement.clients.all()),
+        filter=agreement.filter or None,
+        modes=frozenset(agreement.modes),
+        purpose=agreement.purpose,
+        legal_basis=_legal_basis(agreement.legal_basis),
+        valid_from=agreement.valid_from,
+        valid_to=agreement.valid_to,
+    )
+
+
+def target_of(rule: Rule) -> Target:
+    if rule.target_dataset is not None:
+        dataset = rule.target_dataset
+        return Target(dataset.agency.code, dataset.key, rule.target_field)
+    return Target(rule.target_agency.code) if rule.target_agency is not None else Target()
+
+
+def party_of(rule: Rule) -> Party:
+    if rule.party_client is not None:
+        return Party("client", str(rule.party_client))
+    if rule.party_agency is not None:
+        return Party("agency", rule.party_agency.code)
+    return Party("group", rule.party_group.key) if rule.party_group is not None else Party()
+
+
+def _party_of(caller: Caller) -> Q:
+    nobody = Q(party_group=None, party_agency=None, party_client=None)
+    party = nobody | Q(party_agency__code=caller.agency) | Q(party_group__key__in=caller.groups)
+    if caller.client:
+        agency, _, name = caller.client.partition("/")
+        party |= Q(party_client__agency__code=agency, party_client__name=name)
+    return party
+
+
+def _readable(value: object) -> Access | None:
+    """An access that cannot be read is none, which hides the field."""
+    if value is None:
+        return None
+    try:
+        return Access.parse(value)
+    except Invalid:
+        return None
+
+
+def _legal_basis(citations: Iterable[dict[str, str]]) -> tuple[LegalBasis, ...]:
+    return tuple(LegalBasis(c.get("title", ""), c.get("article", ""), c.get("url", "")) for c in citations)
