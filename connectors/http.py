@@ -133,12 +133,12 @@ class Http:
         return self._patiently(lambda: self._pour(self.url.join(url), into, max_bytes))
 
     def probe(self, url: httpx.URL | str) -> None:
-        """See that ``url`` answers and lets us in, without its body; raises ``SourceError``."""
-        self._patiently(lambda: self._head(self.url.join(url)))
-
-    def _head(self, url: httpx.URL) -> None:
-        with self._opened(url):
-            return
+        """See at once that ``url`` answers and lets us in, without its body; raises ``SourceError``."""
+        try:
+            with self._opened(self.url.join(url)):
+                return
+        except _Again as again:
+            raise again.error from again
 
     def _read(self, url: httpx.URL, max_bytes: int) -> Answer:
         with self._opened(url) as response:
@@ -188,7 +188,7 @@ class Http:
             try:
                 return attempt()
             except _Again as again:
-                wait = again.wait if again.wait is not None else 0.25 * 2**number * random.uniform(0.5, 1.0)
+                wait = again.wait if again.wait is not None else 0.1 * 2**number * random.uniform(0.5, 1.0)
                 if number == TRIES or wait > MAX_WAIT:
                     raise again.error from again
                 self._sleep(wait)
@@ -223,7 +223,7 @@ def _chunks(response: httpx.Response, max_bytes: int) -> Iterator[bytes]:
     except (httpx.RemoteProtocolError, httpx.ReadError) as error:
         raise _Again(
             SourceMalformed(
-                f"{place(response.url)} broke off after {size} bytes, before the end it had announced.",
+                f"{place(response.url)} broke off after {response.num_bytes_downloaded} bytes, before its announced end.",
                 code="source-truncated",
                 hint="Nothing was loaded. Run again; if it stays so, the server or a proxy before it cuts answers.",
             )

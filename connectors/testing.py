@@ -133,11 +133,12 @@ def _lines(batch: Batch) -> list[list[str]]:
 
 @dataclass
 class Asked:
-    """One request as it came."""
+    """One request as it came, and the port it came from."""
 
     path: str
     params: dict[str, str]
     headers: Mapping[str, str]
+    port: int
 
 
 @dataclass
@@ -174,7 +175,7 @@ def serving(answer: Answering) -> Iterator[Served]:
 
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
-            request = Asked(parts.path, dict(parse_qsl(parts.query)), dict(self.headers))
+            request = Asked(parts.path, dict(parse_qsl(parts.query)), dict(self.headers), self.client_address[1])
             asked.append(request)
             reply = answer(request)
             self.send_response(reply.status)
