@@ -36,9 +36,10 @@ def _database(url: str, **options: object) -> dict[str, object]:
 
 SECRET_KEY = connection.secret_key()
 DEBUG = False
-ALLOWED_HOSTS = _words("HUB_ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
+HUB_URL = os.environ.get("HUB_URL", "http://127.0.0.1:8000").rstrip("/")
+_HOST = urllib.parse.urlsplit(HUB_URL).hostname or ""
+ALLOWED_HOSTS = _words("HUB_ALLOWED_HOSTS") or list({"localhost", "127.0.0.1", "[::1]", _HOST})
 CSRF_TRUSTED_ORIGINS = _words("HUB_TRUSTED_ORIGINS")
-HUB_URL = os.environ.get("HUB_URL", "http://127.0.0.1:8000")
 HUB_REGIME = os.environ.get("HUB_REGIME", "default")
 HUB_RATE_LIMITS = _flag("HUB_RATE_LIMITS", default=True)
 HUB_DATA = connection.data_dir()

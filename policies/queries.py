@@ -118,7 +118,7 @@ def grant_facts(agreement: Agreement) -> GrantFacts:
         clients=frozenset(str(client) for client in agreement.clients.all()),
         filter=agreement.filter or None,
         modes=frozenset(agreement.modes),
-        purpose=agreement.purpose,
+        reason=agreement.purpose,
         legal_basis=_legal_basis(agreement.legal_basis),
         valid_from=agreement.valid_from,
         valid_to=agreement.valid_to,

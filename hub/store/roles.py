@@ -1,7 +1,7 @@
 """The serving role: owns nothing, reads rows and what guards them, adds audit events."""
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from psycopg2 import extensions, sql
 
 _READS = {
@@ -19,7 +19,8 @@ def ensure_serving_role() -> None:
     """
     account = settings.DATABASES["serving"]
     role = sql.Identifier(account["USER"])
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('serving role'))")
         cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [account["USER"]])
         known = cursor.fetchone() is not None
         verifier = extensions.encrypt_password(
@@ -33,7 +34,7 @@ def ensure_serving_role() -> None:
 
 def _grants() -> list[sql.SQL]:
     reads = [
-        f"GRANT SELECT ({', '.join(columns)}) ON {table} TO {{role}}" for table, columns in sorted(_READS.items())
+        f"GRANT SELECT ({', '.join(map(_quoted, columns))}) ON {table} TO {{role}}" for table, columns in sorted(_READS.items())
     ]
     return [
         sql.SQL(text)
@@ -45,3 +46,7 @@ def _grants() -> list[sql.SQL]:
             *reads,
         )
     ]
+
+
+def _quoted(column: str) -> str:
+    return f'"{column}"'

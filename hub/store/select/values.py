@@ -92,10 +92,9 @@ def _partial(text: str, head: int, tail: int) -> str:
 
 def _hash(text: str, key: str) -> Sql:
     """HMAC-SHA256 of ``text`` in 32 hex digits; the padded key comes from its row, never from the statement."""
-    pads = "(SELECT {} FROM store_hashkey WHERE name = %s)"
-    inner = f"sha256({pads.format('inner')} || convert_to({text}, 'UTF8'))".replace("inner", '"inner"')
-    outer = pads.format('"outer"')
-    return Sql(f"left(encode(sha256({outer} || {inner}), 'hex'), 32)", (key, key))
+    inner, outer = (f'(SELECT "{pad}" FROM store_hashkey WHERE name = %s)' for pad in ("inner", "outer"))
+    digest = f"sha256({outer} || sha256({inner} || convert_to({text}, 'UTF8')))"
+    return Sql(f"left(encode({digest}, 'hex'), 32)", (key, key))
 
 
 def _rounded(column: str, type_: FieldType, to: int | Decimal | str) -> Sql:
