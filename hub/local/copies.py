@@ -1,0 +1,77 @@
+"""Backup and restore of the embedded hub: its database with all that stands in it, and the key that reads it."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from hub.local import connection, postgres
+from hub.local.process import CannotStart
+from hub.local.supervisor import hold_data
+
+_KEY = "secret.key"
+
+
+def backup(target: Path) -> None:
+    """Write a consistent copy of the running hub into ``target``, a folder that is empty or not there yet.
+
+    The broker's queue is left out: what is to be done stands in the database.
+    """
+    _check_embedded()
+    if target.exists() and any(target.iterdir()):
+        raise CannotStart(f"{target} is not empty.", hint="Name a folder that is empty or not there yet.")
+    target.mkdir(mode=0o700, parents=True, exist_ok=True)
+    copied = postgres.run("pg_basebackup", "-D", str(target / "postgres"), "-X", "stream", "-c", "fast")
+    if copied.returncode != 0:
+        shutil.rmtree(target / "postgres", ignore_errors=True)
+        raise CannotStart("The database could not be copied.", hint=copied.stderr.strip())
+    connection.keep_key(target / _KEY, connection.secret_key())
+
+
+def restore(source: Path) -> None:
+    """Make the data folder at hand from a backup; raises ``CannotStart`` where it already holds a hub."""
+    _check_embedded()
+    if not (source / "postgres" / "PG_VERSION").is_file() or not (source / _KEY).is_file():
+        raise CannotStart(f"{source} is no backup of a hub.", hint="Name the folder that backup was given.")
+    with hold_data(connection.data_dir()):
+        if postgres.data().exists():
+            raise CannotStart(
+                f"There is already a hub in {connection.data_dir()}.", hint="Name an empty folder with --data."
+            )
+        _verify(source)
+        _take_key((source / _KEY).read_text().strip())
+        postgres.folder().mkdir(mode=0o700, parents=True, exist_ok=True)
+        postgres.own(postgres.folder())
+        draft = postgres.folder() / "data.new"
+        shutil.rmtree(draft, ignore_errors=True)
+        shutil.copytree(source / "postgres", draft)
+        for place in (draft, *draft.rglob("*")):
+            postgres.own(place)
+        draft.chmod(0o700)
+        draft.rename(postgres.data())
+
+
+def _check_embedded() -> None:
+    if not connection.is_postgres_embedded():
+        raise CannotStart(
+            "This hub's database is on a server of its own.", hint="Back it up with that server's tools, and the key too."
+        )
+
+
+def _verify(source: Path) -> None:
+    argv = [str(postgres.programs() / "pg_verifybackup"), "-q", str(source / "postgres")]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise CannotStart(f"The backup in {source} is damaged; nothing was restored.", hint=done.stderr.strip())
+
+
+def _take_key(key: str) -> None:
+    path = connection.key_file()
+    given = connection.from_environment("HUB_SECRET_KEY")
+    if given and given != key:
+        raise CannotStart(
+            "HUB_SECRET_KEY is not the key of this backup.", hint="Set the backup's key, or none: it is then restored."
+        )
+    path.unlink(missing_ok=True)
+    connection.keep_key(path, key)
+    os.chmod(path, 0o600)

@@ -1,0 +1,143 @@
+"""A whole hub in one place: engines, migrations, web, worker and scheduler, ready or not started at all."""
+
+import logging
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from types import FrameType
+
+import httpx
+from django.core.management import call_command
+from django.db import DatabaseError, connections
+from django.utils.timezone import now
+
+from connectors.queries import last_tick
+from hub.local import connection, postgres, valkey
+from hub.local.process import CannotStart
+from hub.local.supervisor import Child, Supervisor, check_port, hold_data, python, say_who_holds
+from hub.store.roles import ensure_serving_role
+
+_READY_SECONDS = 90
+_DEAF_AFTER = timedelta(seconds=45)
+_LOOKS_EVERY = 0.5
+_WEB_WORKERS = 2
+_WEB_THREADS = 8
+
+
+class Hub:
+    """A hub that runs; ``serve`` keeps it running until it is asked to stop."""
+
+    def __init__(self, url: str, supervisor: Supervisor) -> None:
+        self.url = url
+        self._supervisor = supervisor
+        self._is_stopping = False
+        self._heard = now()
+
+    def serve(self) -> None:
+        """Look after the children until SIGINT or SIGTERM."""
+        while not self._is_stopping:
+            self.look_after()
+            time.sleep(_LOOKS_EVERY)
+
+    def look_after(self) -> None:
+        """Restart what died, and what is alive but deaf to the broker, which happens when the broker was restarted."""
+        self._supervisor.look_after()
+        if now() - self._heard > _DEAF_AFTER:
+            self._heard = _last_heard(otherwise=now())
+        if now() - self._heard > _DEAF_AFTER:
+            logging.getLogger("hub").warning("no tick for %s; starting worker and scheduler again", _DEAF_AFTER)
+            self._supervisor.restart("worker")
+            self._supervisor.restart("scheduler")
+            self._heard = now()
+
+    def stop(self, number: int = 0, frame: FrameType | None = None) -> None:
+        """Ask ``serve`` to return; also serves as a signal's handler."""
+        self._is_stopping = True
+
+
+@contextmanager
+def running(host: str, port: int) -> Iterator[Hub]:
+    """Start everything on the data folder at hand; stops all of it on the way out.
+
+    Raises ``CannotStart`` with a sentence where the folder has a hub, the port is taken or a part does not come up.
+    """
+    lock = hold_data(connection.data_dir())
+    supervisor = Supervisor()
+    try:
+        check_port(host, port)
+        url = f"http://{_reachable(host)}:{port}"
+        say_who_holds(lock, f"process {os.getpid()}, {url}")
+        _start_engines(supervisor)
+        _prepare_database()
+        _start_parts(supervisor, host, port, url)
+        _wait_ready(supervisor, url)
+        yield Hub(url, supervisor)
+    finally:
+        connections.close_all()
+        supervisor.stop()
+        lock.close()
+
+
+def _start_engines(supervisor: Supervisor) -> None:
+    if connection.is_postgres_embedded():
+        supervisor.add(Child("postgres", postgres.start, signal.SIGINT, postgres.wait_ready))
+        postgres.ensure_database()
+    if connection.is_valkey_embedded():
+        supervisor.add(Child("valkey", valkey.start, signal.SIGTERM, valkey.wait_ready))
+
+
+def _prepare_database() -> None:
+    call_command("migrate", interactive=False, verbosity=0)
+    ensure_serving_role()
+
+
+def _start_parts(supervisor: Supervisor, host: str, port: int, url: str) -> None:
+    environment = {"HUB_URL": os.environ.get("HUB_URL", url), "PYTHONUNBUFFERED": "1"}
+    web = ["granian", "--interface", "wsgi", "--host", host, "--port", str(port), "--no-ws", "--respawn-failed-workers"]
+    web += ["--workers", str(_WEB_WORKERS), "--blocking-threads", str(_WEB_THREADS), "--no-access-log", "hub.wsgi:application"]
+    celery = ["celery", "--app", "hub.celery", "--quiet"]
+    worker = [*celery, "worker", "--concurrency", "2", "--without-gossip", "--without-mingle", "--hostname", "hub@%h"]
+    schedule = connection.data_dir() / "scheduler"
+    scheduler = [*celery, "beat", "--schedule", str(schedule), "--pidfile="]
+    supervisor.add(Child("web", python(*web, environment=environment)))
+    supervisor.add(Child("worker", python(*worker, environment=environment)))
+    supervisor.add(Child("scheduler", python(*scheduler, environment=environment)))
+
+
+def _wait_ready(supervisor: Supervisor, url: str) -> None:
+    """Until the web answers that every dependency is there, the worker's first tick included."""
+    until = time.monotonic() + _READY_SECONDS
+    started = now()
+    while time.monotonic() < until:
+        supervisor.look_after()
+        if _answers(f"{url}/readyz") and _last_heard(otherwise=started) > started:
+            return
+        time.sleep(0.1)
+    logs = connection.data_dir() / "logs"
+    raise CannotStart(f"Not every part of the hub answered within {_READY_SECONDS} s.", hint=f"Look into {logs}.")
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=2).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def _last_heard(*, otherwise: datetime) -> datetime:
+    """When the last tick was carried out; ``otherwise`` while the database cannot tell."""
+    try:
+        return last_tick() or otherwise
+    except DatabaseError:
+        connections.close_all()
+        return otherwise
+
+
+def _reachable(host: str) -> str:
+    """An address under which this machine reaches a server that listens on ``host``."""
+    if host in {"0.0.0.0", "::", ""}:
+        return "127.0.0.1" if host != "::" else "[::1]"
+    return f"[{host}]" if ":" in host else host
