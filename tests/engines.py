@@ -28,6 +28,7 @@ def pytest_load_initial_conftests() -> None:
     server = postgres.start(_FASTER)
     _stops.append(lambda: (server.send_signal(signal.SIGINT), server.wait()))
     postgres.wait_ready(server)
+    postgres.ensure_database()
     valkey.wait_ready(broker)
     os.environ["DATABASE_URL"] = connection.database_url()
 

@@ -29,7 +29,7 @@ def open_table(file: BinaryIO, options: Options) -> Table:
     codec = encoding_of(file, options.encoding, options.where)
     has_last_newline = _ends_with_newline(file)
     file.seek(0)
-    text = io.TextIOWrapper(file, encoding=codec, newline="")
+    text = _Text(file, encoding=codec, newline="")
     reader = csv.reader(text, delimiter=options.delimiter or ",", strict=True)
     try:
         header = next((row for row in reader if row), None)
@@ -39,6 +39,14 @@ def open_table(file: BinaryIO, options: Options) -> Table:
         raise _empty(options.where)
     check_header(header, options.where)
     return Table(tuple(header), _records(reader, len(header), options.where, has_last_newline))
+
+
+class _Text(io.TextIOWrapper):
+    """Lets go of the file in the end instead of closing it: it belongs to whoever opened it."""
+
+    def __del__(self) -> None:
+        if not self.closed:
+            self.detach()
 
 
 def _records(reader: "_csv.Reader", width: int, where: str, has_last_newline: bool) -> Iterator[Record]:
