@@ -117,3 +117,14 @@ class Outbox(models.Model):
     run = models.OneToOneField(Run, on_delete=models.CASCADE, primary_key=True, related_name="message")
     created_at = models.DateTimeField(default=now)
     sent_at = models.DateTimeField(null=True, blank=True)
+
+
+class Tick(models.Model):
+    """One row: when the scheduler's last tick was carried out, and how many there were."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    at = models.DateTimeField(default=now)
+    count = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="one_tick")]

@@ -54,7 +54,8 @@ def restore(source: Path) -> None:
 def _check_embedded() -> None:
     if not connection.is_postgres_embedded():
         raise CannotStart(
-            "This hub's database is on a server of its own.", hint="Back it up with that server's tools, and the key too."
+            "This hub's database is on a server of its own.",
+            hint="Back it up with that server's tools, and the key too.",
         )
 
 

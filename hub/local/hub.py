@@ -48,9 +48,9 @@ class Hub:
         if now() - self._heard > _DEAF_AFTER:
             self._heard = _last_heard(otherwise=now())
         if now() - self._heard > _DEAF_AFTER:
-            logging.getLogger("hub").warning("no tick for %s; starting worker and scheduler again", _DEAF_AFTER)
-            self._supervisor.restart("worker")
-            self._supervisor.restart("scheduler")
+            logging.getLogger("hub").warning("no tick for %s; starting the workers again", _DEAF_AFTER)
+            for name in ("worker", "ticker", "scheduler"):
+                self._supervisor.restart(name)
             self._heard = now()
 
     def stop(self, number: int = 0, frame: FrameType | None = None) -> None:
@@ -96,15 +96,18 @@ def _prepare_database() -> None:
 
 def _start_parts(supervisor: Supervisor, host: str, port: int, url: str) -> None:
     environment = {"HUB_URL": os.environ.get("HUB_URL", url), "PYTHONUNBUFFERED": "1"}
-    web = ["granian", "--interface", "wsgi", "--host", host, "--port", str(port), "--no-ws", "--respawn-failed-workers"]
-    web += ["--workers", str(_WEB_WORKERS), "--blocking-threads", str(_WEB_THREADS), "--no-access-log", "hub.wsgi:application"]
+    listen = ["--host", host, "--port", str(port), "--workers", str(_WEB_WORKERS)]
+    served = ["--interface", "wsgi", "--blocking-threads", str(_WEB_THREADS), "--no-ws", "--respawn-failed-workers"]
     celery = ["celery", "--app", "hub.celery", "--quiet"]
-    worker = [*celery, "worker", "--concurrency", "2", "--without-gossip", "--without-mingle", "--hostname", "hub@%h"]
-    schedule = connection.data_dir() / "scheduler"
-    scheduler = [*celery, "beat", "--schedule", str(schedule), "--pidfile="]
-    supervisor.add(Child("web", python(*web, environment=environment)))
-    supervisor.add(Child("worker", python(*worker, environment=environment)))
-    supervisor.add(Child("scheduler", python(*scheduler, environment=environment)))
+    worker = [*celery, "worker", "--without-gossip", "--without-mingle", "--loglevel", "INFO"]
+    parts = {
+        "web": ["granian", *listen, *served, "hub.wsgi:application"],
+        "worker": [*worker, "--queues", "runs", "--concurrency", "2", "--hostname", "runs@%h"],
+        "ticker": [*worker, "--queues", "ticks", "--pool", "solo", "--hostname", "ticks@%h"],
+        "scheduler": [*celery, "beat", "--schedule", str(connection.data_dir() / "scheduler"), "--pidfile="],
+    }
+    for name, arguments in parts.items():
+        supervisor.add(Child(name, python(*arguments, environment=environment)))
 
 
 def _wait_ready(supervisor: Supervisor, url: str) -> None:

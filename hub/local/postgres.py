@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from hub.local import connection
@@ -144,4 +144,3 @@ def _query(database: str, statement: str) -> str:
     if done.returncode != 0:
         raise CannotStart("The embedded PostgreSQL refused its owner.", hint=done.stderr.strip())
     return done.stdout.strip()
-

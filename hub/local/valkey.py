@@ -36,7 +36,7 @@ def start() -> "subprocess.Popen[bytes]":
     settings.touch(mode=0o600)
     settings.write_text(
         f"port 0\nunixsocket {socket_dir / 'valkey.sock'}\nunixsocketperm 700\ndir {folder}\n"
-        f"requirepass {connection.password('valkey')}\nappendonly yes\nsave \"\"\nmaxmemory-policy noeviction\n"
+        f'requirepass {connection.password("valkey")}\nappendonly yes\nsave ""\nmaxmemory-policy noeviction\n'
     )
     return spawn([str(program()), str(settings)], stop=signal.SIGTERM)
 

@@ -11,9 +11,7 @@ Count = Literal["none", "estimate", "exact"]
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 10_000
-RESERVED = frozenset(
-    {"filter", "properties", "sortby", "limit", "cursor", "count", "f", "numbers", "csv"}
-)
+RESERVED = frozenset({"filter", "properties", "sortby", "limit", "cursor", "count", "f", "numbers", "csv"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +82,7 @@ def _accepted(accept: str) -> str:
     return "json"
 
 
-def _choice(
-    single: Mapping[str, str], name: str, default: str, words: Sequence[str], errors: list[FieldError]
-) -> str:
+def _choice(single: Mapping[str, str], name: str, default: str, words: Sequence[str], errors: list[FieldError]) -> str:
     value = single.get(name, default)
     if value not in words:
         errors.append(FieldError(name, "parameter-invalid", f"{name} is one of {', '.join(words)}."))

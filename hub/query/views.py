@@ -14,7 +14,8 @@ from hub.store.pseudonyms import ensure_hash_key, hash_key_name
 from hub.store.queries import Place, place_of
 from hub.store.select.conditions import condition
 from hub.store.select.relation import Shown
-from hub.store.select.values import Masked, Sql, join, seen
+from hub.store.select.values import Masked, seen
+from hub.store.sql import Sql, join
 from policies import queries
 from policies.decision import Decision, FieldDecision
 from policies.facts import Mode

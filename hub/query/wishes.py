@@ -11,7 +11,7 @@ from hub.query.params import RowsQuery, SortKey
 from hub.query.views import View
 from hub.store.select.conditions import condition
 from hub.store.select.relation import SORTABLE, Order, Selection, Shown
-from hub.store.select.values import Sql
+from hub.store.sql import Sql
 from hub.store.tables import TIE_BREAKER
 
 _QUOTED: Mapping[FieldType, str] = {

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import connections, transaction
 from psycopg2.extensions import cursor as Cursor
 
-from hub.store.select.values import Sql
+from hub.store.sql import Sql
 
 
 def serve(statement: Sql) -> tuple[Any, ...] | None:

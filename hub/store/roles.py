@@ -34,7 +34,8 @@ def ensure_serving_role() -> None:
 
 def _grants() -> list[sql.SQL]:
     reads = [
-        f"GRANT SELECT ({', '.join(map(_quoted, columns))}) ON {table} TO {{role}}" for table, columns in sorted(_READS.items())
+        f"GRANT SELECT ({', '.join(map(_quoted, columns))}) ON {table} TO {{role}}"
+        for table, columns in sorted(_READS.items())
     ]
     return [
         sql.SQL(text)

@@ -1,8 +1,9 @@
 """The physical tables of datasets: synthetic names, so that no name from outside reaches DDL."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from hub.catalog.models import Dataset, Field
 from hub.predicates import FieldType
@@ -25,6 +26,9 @@ PHYSICAL_TYPES: dict[FieldType, str] = {
 TIE_BREAKER = "_r"
 """A random number drawn at load: orders rows whose key the caller does not see in clear."""
 
+VERSION = "_v"
+"""The dataset's version at which the row came or last changed."""
+
 
 @transaction.atomic
 def ensure_relation(dataset: Dataset) -> Relation:
@@ -34,6 +38,7 @@ def ensure_relation(dataset: Dataset) -> Relation:
     if is_new:
         create_table(relation.table, fields)
         index_key(relation.table, dataset, fields)
+        _execute(f"CREATE TABLE {relation.change_log} ({VERSION} integer NOT NULL, op text NOT NULL, before jsonb)")
         return relation
     present = _columns(relation.table)
     added = [f"ADD COLUMN {_column(field)}" for field in fields if field.column not in present]
@@ -45,7 +50,11 @@ def ensure_relation(dataset: Dataset) -> Relation:
 
 def create_table(table: str, fields: Iterable[Field]) -> None:
     """An empty table for ``fields``, without indexes: a first load is faster without."""
-    columns = [*map(_column, fields), f"{TIE_BREAKER} bigint NOT NULL DEFAULT random({-(2**63)}, {2**63 - 1})"]
+    columns = [
+        *map(_column, fields),
+        f"{TIE_BREAKER} bigint NOT NULL DEFAULT random({-(2**63)}, {2**63 - 1})",
+        f"{VERSION} integer NOT NULL DEFAULT 0",
+    ]
     _execute(f"CREATE TABLE {table} ({', '.join(columns)})")
 
 
@@ -55,20 +64,23 @@ def index_key(table: str, dataset: Dataset, fields: Iterable[Field]) -> None:
     _execute(f"CREATE INDEX IF NOT EXISTS {name}_r ON {table} ({TIE_BREAKER})")
     columns = key_columns(dataset, fields)
     if columns:
-        _execute(
-            f"CREATE UNIQUE INDEX IF NOT EXISTS {name}_key ON {table} ({', '.join(columns)}) NULLS NOT DISTINCT"
+        _execute(f"CREATE UNIQUE INDEX IF NOT EXISTS {name}_key ON {table} ({', '.join(columns)}) NULLS NOT DISTINCT")
+
+
+def drop_generations(dataset: Dataset) -> None:
+    """Drop the tables that the pointer has left; one that a reader still holds is left for the next time."""
+    relation = Relation.objects.get(dataset=dataset)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'data' AND tablename ~ %s",
+            [f"^d{relation.pk}_g[0-9]+$"],
         )
-
-
-def drop_indexes(table: str) -> None:
-    """Take both indexes away, for a load into an empty table; ``index_key`` brings them back."""
-    name = table.removeprefix("data.")
-    _execute(f"DROP INDEX IF EXISTS data.{name}_key, data.{name}_r")
-
-
-def drop_table(table: str) -> None:
-    """Drop a generation that no pointer names any more."""
-    _execute(f"DROP TABLE IF EXISTS {table}")
+        tables = [f"data.{name}" for (name,) in cursor.fetchall()]
+    for table in tables:
+        if table != relation.table:
+            with suppress(OperationalError), transaction.atomic():
+                _execute("SET LOCAL lock_timeout = '500ms'")
+                _execute(f"DROP TABLE IF EXISTS {table}")
 
 
 def key_columns(dataset: Dataset, fields: Iterable[Field]) -> list[str]:

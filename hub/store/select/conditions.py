@@ -19,7 +19,7 @@ from hub.predicates import (
     Predicate,
     Value,
 )
-from hub.store.select.values import Sql, join
+from hub.store.sql import Sql, join
 
 Resolve = Callable[[str], Sql]
 """From a field's name to the expression of its cell as the reader of the filter sees it."""

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from hub.store.select.relation import Selection, count_sql, rows_sql
-from hub.store.select.values import Sql
+from hub.store.sql import Sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,10 @@ def audited(held: Pass, reading: Reading, selection: Selection, row: str, count_
         + ") SELECT version, "
         + Sql("(SELECT string_agg(shown.row, ',') FROM (SELECT row FROM page LIMIT %s) shown), ", (limit,))
         + "(SELECT count(*) FROM page), "
-        + Sql("(SELECT position FROM page OFFSET greatest(0, least((SELECT count(*) FROM page), %s) - 1) LIMIT 1), ",
-              (limit,))
+        + Sql(
+            "(SELECT position FROM page OFFSET greatest(0, least((SELECT count(*) FROM page), %s) - 1) LIMIT 1), ",
+            (limit,),
+        )
         + counted
         + " FROM gate"
     )

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hub.predicates import FieldType
-from hub.store.select.values import Sql, csv_text, join, json_key, json_text
+from hub.store.select.values import csv_text, json_key, json_text
+from hub.store.sql import Sql, join
 
 SORTABLE: frozenset[FieldType] = frozenset(
     {"string", "integer", "number", "decimal", "boolean", "date", "datetime", "time"}

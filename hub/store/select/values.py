@@ -1,41 +1,14 @@
 """What a cell looks like to one reader, as SQL expressions that raise nothing on any value."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 from hub.predicates import FieldType
+from hub.store.sql import Sql, literal
 
 FLOAT_MAX = "1.7976931348623157e308"
 _TRUNCATED = {"year", "month", "day"}
-
-
-@dataclass(frozen=True, slots=True)
-class Sql:
-    """A piece of SQL with its parameters in order; ``%`` in the text is doubled where it stands for itself."""
-
-    text: str
-    params: tuple[Any, ...] = ()
-
-    def __add__(self, other: "Sql | str") -> "Sql":
-        other = other if isinstance(other, Sql) else Sql(other)
-        return Sql(self.text + other.text, self.params + other.params)
-
-    def __radd__(self, other: str) -> "Sql":
-        return Sql(other) + self
-
-
-def join(separator: str, parts: Sequence[Sql]) -> Sql:
-    """``parts`` with ``separator`` between them."""
-    return Sql(separator.join(part.text for part in parts), tuple(p for part in parts for p in part.params))
-
-
-def literal(text: str) -> str:
-    """``text`` as a SQL string constant inside a statement that psycopg2 formats."""
-    quoted = text.replace("'", "''").replace("%", "%%")
-    return f" E'{quoted.replace(chr(92), chr(92) * 2)}'" if "\\" in quoted else f"'{quoted}'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +104,9 @@ def plain_text(expression: str, type_: FieldType, *, trimmed: bool = False) -> s
 def json_text(expression: str, type_: FieldType, *, numbers_as_strings: bool = False) -> str:
     """The cell as JSON text, ``null`` for null."""
     match type_:
-        case "integer" | "number" | "decimal" | "boolean" if not (numbers_as_strings and type_ in {"integer", "decimal"}):
+        case "integer" | "number" | "decimal" | "boolean" if not (
+            numbers_as_strings and type_ in {"integer", "decimal"}
+        ):
             return f"coalesce(({expression})::text, 'null')"
         case "string":
             return f"coalesce(to_json({expression})::text, 'null')"

@@ -1,0 +1,183 @@
+"""Changes to sources and streams, and the start and end of runs on request."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.utils.timezone import now
+
+from connectors import registry
+from connectors.dispatch import open_run
+from connectors.models import Run, Source, Stream
+from connectors.schedule import check_schedule, next_due
+from connectors.secrets import seal, unseal
+from connectors.terms import Terms
+from hub.accounts.caller import Caller
+from hub.accounts.models import Agency
+from hub.audit.commands import record
+from hub.catalog.models import Dataset
+from hub.errors import Conflict, FieldError, Forbidden, Invalid
+
+_SOURCE_VALUES = frozenset({"config", "secrets", "is_active"})
+_STREAM_VALUES = frozenset({"select", "mode", "cursor", "schedule", "contract", "is_active"})
+
+
+@transaction.atomic
+def register_source(
+    *, actor: Caller, key: str, agency: Agency, kind: str, config: Mapping[str, Any], secrets: Mapping[str, str] = {}
+) -> Source:
+    """A system of ``agency`` to read from. Raises ``Invalid`` for settings that its kind does not know."""
+    _may_publish(actor, agency)
+    _check_key(Source, key)
+    _check_settings(kind, config, secrets)
+    source = Source.objects.create(key=key, agency=agency, kind=kind, config=dict(config), secrets=seal(secrets))
+    record(actor=actor, kind="source.registered", subject=key, source_kind=kind)
+    return source
+
+
+@transaction.atomic
+def edit_source(*, actor: Caller, source: Source, **values: Any) -> Source:
+    """Change ``config``, ``secrets`` (all of them) or ``is_active``."""
+    _may_publish(actor, source.agency)
+    _only(values, _SOURCE_VALUES)
+    secrets = values.pop("secrets", None)
+    config = values.get("config", source.config)
+    _check_settings(source.kind, config, unseal(bytes(source.secrets)) if secrets is None else secrets)
+    if secrets is not None:
+        source.secrets = seal(secrets)
+    for name, value in values.items():
+        setattr(source, name, value)
+    source.save()
+    changed = sorted([*values, *(["secrets"] if secrets is not None else [])])
+    record(actor=actor, kind="source.edited", subject=source.key, changed=changed)
+    return source
+
+
+@transaction.atomic
+def register_stream(
+    *,
+    actor: Caller,
+    key: str,
+    source: Source,
+    dataset: Dataset,
+    select: Mapping[str, Any],
+    mode: str = "replace",
+    cursor: str = "",
+    schedule: str = "",
+    contract: Mapping[str, Any] = {},
+) -> Stream:
+    """What to read from ``source`` into ``dataset``; both belong to one agency."""
+    _may_publish(actor, dataset.agency)
+    _check_key(Stream, key)
+    if source.agency_id != dataset.agency_id:
+        _refuse("source", f"The source {source.key} is another agency's than {dataset.key}.")
+    stream = Stream(key=key, source=source, dataset=dataset, select=dict(select), mode=mode, cursor=cursor)
+    stream.schedule, stream.contract = schedule, dict(contract)
+    _check_stream(stream)
+    stream.next_due_at = next_due(schedule, now())
+    stream.save()
+    record(actor=actor, kind="stream.registered", dataset=dataset.key, subject=key, mode=mode)
+    return stream
+
+
+@transaction.atomic
+def edit_stream(*, actor: Caller, stream: Stream, **values: Any) -> Stream:
+    """Change ``select``, ``mode``, ``cursor``, ``schedule``, ``contract`` or ``is_active``.
+
+    With another selection, mode or cursor the next run reads everything again.
+    """
+    _may_publish(actor, stream.dataset.agency)
+    _only(values, _STREAM_VALUES)
+    for name, value in values.items():
+        setattr(stream, name, value)
+    _check_stream(stream)
+    if not values.keys().isdisjoint({"select", "mode", "cursor"}):
+        stream.cursor_value = ""
+    if "schedule" in values:
+        stream.next_due_at = next_due(stream.schedule, now())
+    stream.save()
+    record(actor=actor, kind="stream.edited", dataset=stream.dataset.key, subject=stream.key, changed=sorted(values))
+    return stream
+
+
+@transaction.atomic
+def request_run(*, actor: Caller, stream: Stream) -> Run:
+    """Start a run of ``stream`` now; one that is open already is returned instead."""
+    _may_publish(actor, stream.dataset.agency)
+    if not (stream.is_active and stream.source.is_active):
+        raise Conflict(f"The stream {stream.key} or its source is switched off.", hint="Switch it on first.")
+    run = open_run(stream, actor.name)
+    record(actor=actor, kind="run.requested", dataset=stream.dataset.key, subject=str(run.pk), stream=stream.key)
+    return run
+
+
+@transaction.atomic
+def cancel_run(*, actor: Caller, run: Run) -> Run:
+    """End a run without a change to the data: at once while it waits, within seconds while it works."""
+    _may_publish(actor, run.stream.dataset.agency)
+    run = Run.objects.select_for_update().get(pk=run.pk)
+    if run.status not in Run.OPEN:
+        raise Conflict(f"The run is over: {run.status}.", code="run-over", hint="Nothing is left to cancel.")
+    run.is_cancel_requested = True
+    if run.status == Run.Status.QUEUED:
+        run.status, run.finished_at, run.error_code = Run.Status.CANCELLED, now(), "cancelled"
+        run.error_message = "The run was cancelled before it began."
+    run.save()
+    record(actor=actor, kind="run.cancelled", dataset=run.stream.dataset.key, subject=str(run.pk))
+    return run
+
+
+def _may_publish(actor: Caller, agency: Agency) -> None:
+    if actor.has_role("system") or (actor.agency == agency.code and actor.has_role("publisher")):
+        return
+    raise Forbidden(
+        f"Sources and streams of {agency.code} are its publishers' to change.",
+        hint=f"Ask for the role publisher in {agency.code}.",
+    )
+
+
+def _check_key(model: type[Source] | type[Stream], key: str) -> None:
+    if not key or len(key) > 100 or not all(c.isalnum() or c in "._-" for c in key) or not key[0].isalnum():
+        _refuse("key", f"{key!r} is no key: letters, digits, and . _ - between them.")
+    if model._default_manager.filter(key=key).exists():
+        _refuse("key", f"There is already a {model._meta.verbose_name} {key}.")
+
+
+def _check_settings(kind: str, config: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
+    connector = registry.load(kind)
+    errors = registry.faults(connector.config_schema, dict(config), "config")
+    errors += registry.faults(connector.secrets_schema, dict(secrets), "secrets")
+    if errors:
+        raise Invalid(errors[0].message, code="settings-invalid", errors=errors)
+
+
+def _check_stream(stream: Stream) -> None:
+    dataset = stream.dataset
+    connector = registry.load(stream.source.kind)
+    errors = registry.faults(connector.select_schema, dict(stream.select), "select")
+    if errors:
+        raise Invalid(errors[0].message, code="select-invalid", errors=errors)
+    if stream.mode not in Stream.Mode.values:
+        _refuse("mode", f"The mode is one of {', '.join(Stream.Mode.values)}.")
+    has_key = bool(dataset.primary_key) or dataset.is_discovered
+    if not has_key and (stream.mode == "merge" or stream.cursor):
+        _refuse("mode", f"To merge, or to go on from a cursor, {dataset.key} needs a primary key.")
+    if stream.mode == "replace" and stream.cursor:
+        _refuse("cursor", "A stream that replaces everything has no cursor; merge or append goes on from one.")
+    if stream.cursor and not dataset.is_discovered and not dataset.fields.filter(name=stream.cursor).exists():
+        _refuse("cursor", f"{dataset.key} has no field {stream.cursor}.")
+    others = Stream.objects.filter(dataset=dataset, is_active=True).exclude(pk=stream.pk)
+    if stream.is_active and others.filter(mode="replace").exists() | (stream.mode == "replace" and others.exists()):
+        _refuse("mode", f"{dataset.key} has another stream; one that replaces everything has to be the only one.")
+    check_schedule(stream.schedule)
+    Terms.parse(stream.contract)
+
+
+def _only(values: Mapping[str, Any], known: frozenset[str]) -> None:
+    unknown = sorted(set(values) - known)
+    if unknown:
+        _refuse(unknown[0], f"{unknown[0]} cannot be changed; {', '.join(sorted(known))} can.")
+
+
+def _refuse(field: str, message: str) -> None:
+    raise Invalid(message, errors=[FieldError(field, "invalid", message)])

@@ -1,0 +1,50 @@
+"""``manage.py sync``: bring one stream up to date now."""
+
+import time
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from connectors.commands import request_run
+from connectors.models import Run, Stream
+from hub.accounts.caller import HUB
+from hub.errors import NotFound
+
+_COUNTERS = ("rows_read", "inserted", "updated", "deleted", "unchanged", "rejected")
+_GOOD = (Run.Status.SUCCEEDED, Run.Status.PARTIAL)
+
+
+class Command(BaseCommand):
+    help = "Start a run of a stream; with --wait show its progress and end as it ends."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("stream", help="the stream's key")
+        parser.add_argument("--wait", action="store_true", help="wait for the end: exit 0 on succeeded or partial")
+
+    def handle(self, *args: Any, stream: str, wait: bool, **options: Any) -> None:
+        found = Stream.objects.select_related("source", "dataset__agency").filter(key=stream).first()
+        if found is None:
+            known = ", ".join(Stream.objects.order_by("key").values_list("key", flat=True)) or "none"
+            raise NotFound(f"There is no stream {stream}.", hint=f"There are: {known}.")
+        run = request_run(actor=HUB, stream=found)
+        if not wait:
+            self.stdout.write(f"run {run.pk} is on its way")
+            return
+        run = self._awaited(run)
+        self.stdout.write(f"{run.status}: " + ", ".join(f"{name} {getattr(run, name)}" for name in _COUNTERS))
+        if run.error_message:
+            self.stderr.write(f"{run.error_code}: {run.error_message}\n{run.error_hint}".strip())
+        if run.status not in _GOOD:
+            raise SystemExit(1)
+
+    def _awaited(self, run: Run) -> Run:
+        said = ""
+        while run.status in Run.OPEN:
+            words = f"{run.status} {run.stage} {run.rows_read} rows".replace("  ", " ")
+            if words != said:
+                self.stderr.write(words)
+                said = words
+            time.sleep(0.3)
+            run.refresh_from_db()
+        return run

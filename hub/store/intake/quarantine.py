@@ -1,0 +1,94 @@
+"""Rows that break a contract: found in SQL, kept with place, value and rule, and left out of the load."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from hub.catalog.models import Dataset
+from hub.store.intake.contract import FieldContract
+from hub.store.intake.staging import LINE, Staging
+from hub.store.models import Rejected
+from hub.store.sql import Sql, join
+
+MAX_KEPT = 10_000
+"""So many rejects of a run are kept; all are counted."""
+_MAX_VALUE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A record that was no row at all: its place in the source, and why."""
+
+    position: int
+    rule: str
+    message: str
+
+
+@transaction.atomic
+def check(staging: Staging, dataset: Dataset, run: UUID) -> int:
+    """Mark the rows that break a contract and write down why; answers how many rows that are.
+
+    What an earlier attempt of the run wrote of cells is replaced.
+    """
+    checked = [field for field in staging.fields if field.is_checked]
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM store_rejected WHERE run = %s AND field <> ''", [str(run)])
+        cursor.execute(f"TRUNCATE {staging.bad}")
+        if not checked:
+            return 0
+        faulty = join(" OR ", [field.fault() + " IS NOT NULL" for field in checked])
+        found = Sql(f"INSERT INTO {staging.bad} SELECT ctid FROM {staging.table} WHERE ") + faulty
+        cursor.execute(found.text, found.params)
+        count = cursor.rowcount
+        if count:
+            kept = _kept(staging, checked, dataset, run)
+            cursor.execute(kept.text, kept.params)
+    return count
+
+
+def set_aside(staging: Staging, dataset: Dataset, run: UUID, places: str, rule: str, message: str, field: str) -> int:
+    """Mark the rows at ``places``, a query of ``ctid``, as bad for a reason that is about whole rows; answers how many.
+
+    Part of the caller's transaction: where that is rolled back, so is what was written here.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"WITH marked AS (INSERT INTO {staging.bad} {places} RETURNING place), kept AS ("
+            "INSERT INTO store_rejected (dataset_id, run, position, field, rule, message)"
+            f" SELECT %s, %s, s.{LINE}, %s, %s, %s FROM {staging.table} s JOIN marked m ON s.ctid = m.place LIMIT %s)"
+            " SELECT count(*) FROM marked",
+            [dataset.pk, str(run), field[:60], rule, message, MAX_KEPT],
+        )
+        (count,) = cursor.fetchone()
+        return int(count)
+
+
+def keep_broken(dataset: Dataset, run: UUID, broken: Iterable[Broken]) -> None:
+    """Write down records that were no rows."""
+    Rejected.objects.bulk_create(
+        Rejected(dataset=dataset, run=run, position=b.position, rule=b.rule, message=b.message[:300]) for b in broken
+    )
+
+
+def forget_broken(run: UUID) -> None:
+    """What an earlier attempt of the run wrote of broken records."""
+    Rejected.objects.filter(run=run, field="").delete()
+
+
+def _kept(staging: Staging, checked: Sequence[FieldContract], dataset: Dataset, run: UUID) -> Sql:
+    cells = [
+        Sql(f"(%s, s.{field.column}, %s::jsonb, ", (field.name, field.messages())) + field.fault() + ")"
+        for field in checked
+    ]
+    return (
+        Sql(
+            "INSERT INTO store_rejected (dataset_id, run, position, field, rule, message, value)"
+            f" SELECT %s, %s, s.{LINE}, f.name, f.rule, f.messages ->> f.rule, left(f.value, %s)"
+            f" FROM {staging.table} s JOIN {staging.bad} b ON s.ctid = b.place CROSS JOIN LATERAL (VALUES ",
+            (dataset.pk, str(run), _MAX_VALUE),
+        )
+        + join(", ", cells)
+        + Sql(") f(name, value, messages, rule) WHERE f.rule IS NOT NULL LIMIT %s", (MAX_KEPT,))
+    )
