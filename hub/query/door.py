@@ -100,11 +100,11 @@ def _views(caller: Caller, key: str, purpose: Purpose) -> Iterator[View]:
     """The view, and after each refusal of its pass a newer one of the caller as it is by then."""
     yield open_view(caller, key, agreement=purpose.agreement)
     for _ in range(_ATTEMPTS):
-        yield open_view(refreshed(caller), key, agreement=purpose.agreement, again=True)
+        yield open_view(refreshed(caller), key, agreement=purpose.agreement, is_stale=True)
 
 
 def _held(view: View) -> Pass:
-    return Pass(view.relation, view.generation, view.caller.epoch, view.caller.token)
+    return Pass(view.place.relation, view.place.generation, view.caller.epoch, view.caller.token)
 
 
 def _reading(view: View, kind: str, query: RowsQuery, purpose: Purpose) -> Reading:

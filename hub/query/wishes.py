@@ -34,7 +34,7 @@ def select(view: View, query: RowsQuery) -> Selection:
     """The selection that answers ``query``; raises ``Invalid`` naming each parameter at fault."""
     order = _order(view, query.sortby)
     return Selection(
-        table=view.table,
+        table=view.place.table,
         fields=_properties(view, query.properties),
         where=(*view.where, *_filters(view, query)),
         order=order,

@@ -102,7 +102,9 @@ class FieldContract:
                 return f"length({cell}) <= {_MAX_CELL} AND {parses}"
             case "geometry":
                 shape = f"jsonb_typeof({cell}::jsonb -> 'type') = 'string'"
-                return f"length({cell}) <= {_MAX_CELL} AND CASE WHEN {parses} THEN coalesce({shape}, false) END"
+                return (
+                    f"length({cell}) <= {_MAX_CELL} AND CASE WHEN {parses} THEN coalesce({shape}, false) ELSE false END"
+                )
         return f"{cell} ~ '{_WORDS[self.type]}' AND {parses}"
 
     def _limit(self, text: str) -> Sql:

@@ -176,11 +176,10 @@ class _Load:
         """The rows before go to the change log by themselves: ``RETURNING old`` reads them in the same pass."""
         table, log = self.relation.table, self.relation.change_log
         changes = ", ".join(f"{column} = f.{column}" for column in self.columns)
-        before = ", ".join(f"'{column}', old.{column}" for column in self.columns)
         return _run(
             f"WITH changed AS (UPDATE {table} t SET {changes}, {VERSION} = {self.version}"
             f" FROM {self.staging.fresh} f WHERE {self._same_key('f')} AND {self._differs('f')}"
-            f" RETURNING jsonb_build_object({before}) AS before)"
+            f" RETURNING to_jsonb(old) AS before)"
             f" INSERT INTO {log} SELECT {self.version}, 'update', before FROM changed"
         )
 

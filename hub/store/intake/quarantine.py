@@ -90,5 +90,5 @@ def _kept(staging: Staging, checked: Sequence[FieldContract], dataset: Dataset, 
             (dataset.pk, str(run), _MAX_VALUE),
         )
         + join(", ", cells)
-        + Sql(") f(name, value, messages, rule) WHERE f.rule IS NOT NULL LIMIT %s", (MAX_KEPT,))
+        + Sql(") f(name, value, messages, rule) WHERE f.rule IS NOT NULL ORDER BY s.ctid LIMIT %s", (MAX_KEPT,))
     )

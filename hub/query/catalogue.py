@@ -1,0 +1,213 @@
+"""What a caller may list: steps 1 and 3 of a decision for all datasets at once, in SQL."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import Case, CharField, Exists, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models.functions import Coalesce, Greatest
+from django.db.models.lookups import GreaterThan
+from django.utils.timezone import now
+
+from hub.accounts.caller import Caller
+from hub.catalog.models import Dataset, Field
+from hub.predicates import FieldType
+from hub.query.views import open_view
+from hub.store.select.relation import Shown
+from policies.facts import PARTY_RANK, TARGET_RANK, Mode, PartyKind, TargetKind
+from policies.models import Agreement, Rule
+
+_STEP = len(PARTY_RANK)
+_NONE = -1
+"""Below the specificity of any rule."""
+
+
+def visible_datasets(caller: Caller) -> QuerySet[Dataset]:
+    """Those that exist for ``caller``: exactly the ones for which ``decide`` says so, in whatever mode."""
+    managed = _managed(caller)
+    public = Q(status__in=(Dataset.Status.PUBLISHED, Dataset.Status.RETIRED))
+    gate = _Gate(caller, None)
+    led_in = gate.passes() | gate.passes_under(_agreements(caller))
+    known = Q(is_secret=False) | managed | _own(caller) | led_in
+    return Dataset.objects.select_related("agency").filter(_scoped(caller), public | managed, known)
+
+
+def readable_datasets(caller: Caller, mode: Mode = "rows") -> QuerySet[Dataset]:
+    """Those of which ``decide`` permits ``caller`` to read in ``mode``, under the agreement of its token or none."""
+    return visible_datasets(caller).filter(_readable(caller, mode))
+
+
+def with_access(datasets: QuerySet[Dataset], caller: Caller) -> QuerySet[Dataset]:
+    """The same datasets with ``access``: ``open`` to the caller, ``closed`` to all others, else ``on-request``."""
+    shut = Q(sharing_class="closed") | Q(status=Dataset.Status.RETIRED)
+    word = Case(
+        When(_readable(caller, "rows"), then=Value("open")),
+        When(shut, then=Value("closed")),
+        default=Value("on-request"),
+        output_field=CharField(),
+    )
+    return datasets.annotate(access=word)
+
+
+def view_schema(caller: Caller, key: str, agreement: str = "") -> dict[str, Any]:
+    """JSON Schema (2020-12) of one row of the caller's view; raises ``NotFound`` and ``Forbidden`` as reading does."""
+    view = open_view(caller, key, agreement=agreement)
+    described = {field.name: field for field in Field.objects.filter(dataset__key=key)}
+    schema: dict[str, Any] = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": key,
+        "type": "object",
+        "properties": {shown.name: _property(shown, described[shown.name]) for shown in view.fields},
+        "required": [shown.name for shown in view.fields],
+        "additionalProperties": False,
+    }
+    if view.key_is_clear:
+        schema["x-primary-key"] = list(view.primary_key)
+    return schema
+
+
+_JSON_TYPES: Mapping[FieldType, Mapping[str, Any]] = {
+    "string": {"type": "string"},
+    "integer": {"type": "integer"},
+    "number": {"type": "number"},
+    "decimal": {"type": "number"},
+    "boolean": {"type": "boolean"},
+    "date": {"type": "string", "format": "date"},
+    "datetime": {"type": "string", "format": "date-time"},
+    "time": {"type": "string", "format": "time"},
+    "json": {},
+    "geometry": {"type": "object"},
+}
+
+
+def _property(shown: Shown, field: Field) -> dict[str, Any]:
+    """One field as it is seen; of its contract only what also holds for the form in which it is seen."""
+    schema: dict[str, Any] = dict(_JSON_TYPES[shown.type])
+    if "type" in schema and not shown.never_null:
+        schema["type"] = [schema["type"], "null"]
+    texts = {"title": field.title, "description": field.description, "x-unit": field.unit}
+    schema.update({name: text for name, text in texts.items() if text})
+    if shown.is_plain and field.codes:
+        schema["x-codes"] = field.codes
+    return schema
+
+
+def _scoped(caller: Caller) -> Q:
+    """What the token covers; no scopes cover all."""
+    if not caller.scopes or not caller.scopes.isdisjoint({"read", "read:*"}):
+        return Q()
+    covered = Q(pk=None)
+    for scope in caller.scopes:
+        verb, _, target = scope.partition(":")
+        if verb == "read" and target.endswith(".*"):
+            covered |= Q(key__startswith=target.removesuffix("*"))
+        elif verb == "read":
+            covered |= Q(key=target)
+    return covered
+
+
+def _managed(caller: Caller) -> Q:
+    if caller.has_role("authority", "system"):
+        return ~Q(pk=None)
+    return Q(agency__code=caller.agency) if caller.has_role("publisher", "reviewer") else Q(pk=None)
+
+
+def _own(caller: Caller) -> Q:
+    return Q(pk=None) if caller.is_external else Q(agency__code=caller.agency)
+
+
+def _readable(caller: Caller, mode: Mode) -> Q:
+    gate = _Gate(caller, mode)
+    active = ~Q(status=Dataset.Status.RETIRED)
+    if not caller.agreement:
+        return active & (_own(caller) | gate.passes())
+    named = _agreements(caller).filter(key=caller.agreement)
+    serving = named.filter(Q(modes=[]) | Q(modes__contains=[mode]))
+    is_conditional = Q(sharing_class="conditional")
+    passes = is_conditional & gate.passes_under(serving) | ~is_conditional & gate.passes()
+    return active & ~_own(caller) & Q(Exists(named)) & passes
+
+
+def _agreements(caller: Caller) -> QuerySet[Agreement]:
+    """Those in force that the caller has on the dataset of the outer query."""
+    moment = now()
+    agreements = Agreement.objects.filter(
+        dataset=OuterRef("pk"), agency__code=caller.agency, ended_at=None, valid_from__lte=moment, valid_to__gt=moment
+    )
+    agency, _, name = caller.client.partition("/")
+    return agreements.filter(Q(clients=None) | Q(clients__agency__code=agency, clients__name=name))
+
+
+class _Gate:
+    """Step 3 for the dataset of the outer query; ``mode`` None asks for any mode at all."""
+
+    def __init__(self, caller: Caller, mode: Mode | None) -> None:
+        rules = _rules(caller)
+        permits = rules.filter(effect="permit", is_firm=False)
+        if mode is not None:
+            permits = permits.filter(Q(modes=[]) | Q(modes__contains=[mode]))
+        prohibits = rules.exclude(effect="permit").filter(filter="")
+        self._is_open = ~Q(Exists(prohibits.filter(is_firm=True)))
+        self._permit = _best(permits)
+        self._prohibit = _best(prohibits.filter(is_firm=False))
+
+    def passes(self) -> Q:
+        """By class and rules alone."""
+        unconditional = GreaterThan(Greatest(self._permit, _rank("catalogue", "everyone")), self._prohibit)
+        conditional = GreaterThan(self._permit, Greatest(self._prohibit, _rank("dataset", "everyone")))
+        return self._is_open & (
+            Q(sharing_class="unconditional") & Q(unconditional) | Q(sharing_class="conditional") & Q(conditional)
+        )
+
+    def passes_under(self, agreements: QuerySet[Agreement]) -> Q:
+        """A conditional dataset under one of ``agreements``, where the rules' permits do not count."""
+        outranked = GreaterThan(_rank("dataset", "agency"), self._prohibit)
+        return self._is_open & Q(sharing_class="conditional") & Q(Exists(agreements)) & Q(outranked)
+
+
+def _rules(caller: Caller) -> QuerySet[Rule]:
+    """The rules in force for the caller on the outer query's dataset, its agency or the catalogue."""
+    moment = now()
+    target = (
+        Q(target_dataset=OuterRef("pk"))
+        | Q(target_agency=OuterRef("agency"), target_dataset=None)
+        | Q(target_agency=None, target_dataset=None)
+    )
+    begun = Q(valid_from=None) | Q(valid_from__lte=moment)
+    not_over = Q(is_firm=True) | Q(valid_to=None) | Q(valid_to__gt=moment)
+    return Rule.objects.filter(target, _party(caller), begun, not_over, status=Rule.Status.APPROVED, target_field="")
+
+
+def _party(caller: Caller) -> Q:
+    party = Q(party_group=None, party_agency=None, party_client=None)
+    party |= Q(party_agency__code=caller.agency, party_client=None)
+    party |= Q(party_group__key__in=caller.groups, party_agency=None, party_client=None)
+    agency, _, name = caller.client.partition("/")
+    return party | Q(party_client__agency__code=agency, party_client__name=name)
+
+
+def _best(rules: QuerySet[Rule]) -> Coalesce:
+    """The rank of the most specific of ``rules``."""
+    ranks = rules.annotate(rank=_TARGET + _PARTY).order_by("-rank").values("rank")
+    return Coalesce(Subquery(ranks[:1]), Value(_NONE))
+
+
+def _rank(target: TargetKind, party: PartyKind) -> Value:
+    return Value(TARGET_RANK[target] * _STEP + PARTY_RANK[party])
+
+
+def _ranked(ranks: Mapping[Any, int], fields: Mapping[str, str], otherwise: int) -> Case:
+    """The rank of the most specific field that is filled; ``fields`` has them in that order."""
+    filled = [When(**{f"{name}__isnull": False, "then": Value(ranks[kind])}) for name, kind in fields.items()]
+    return Case(*filled, default=Value(otherwise), output_field=IntegerField())
+
+
+_TARGET = _ranked(
+    {kind: rank * _STEP for kind, rank in TARGET_RANK.items()},
+    {"target_dataset": "dataset", "target_agency": "agency"},
+    TARGET_RANK["catalogue"] * _STEP,
+)
+_PARTY = _ranked(
+    PARTY_RANK,
+    {"party_client": "client", "party_agency": "agency", "party_group": "group"},
+    PARTY_RANK["everyone"],
+)
