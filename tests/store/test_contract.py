@@ -83,11 +83,11 @@ def test_datetimes_are_stored_in_utc() -> None:
 
 def _fault(field: FieldContract, text: str | None) -> str | None:
     fault = field.fault()
-    return _one(f"SELECT {fault.text} FROM (SELECT %s::text AS c1) s", (*fault.params, text))  # type: ignore[return-value]
+    return _one(f"SELECT {fault.text} FROM (SELECT %s::text AS c1 OFFSET 0) s", (*fault.params, text))  # type: ignore[return-value]
 
 
 def _typed(field: FieldContract, text: str) -> object:
-    return _one(f"SELECT {field.typed()} FROM (SELECT %s::text AS c1) s", (text,))
+    return _one(f"SELECT {field.typed()} FROM (SELECT %s::text AS c1 OFFSET 0) s", (text,))
 
 
 def _one(statement: str, params: tuple[object, ...]) -> object:
