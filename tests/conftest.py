@@ -1,6 +1,9 @@
 """What all tests share: the serving role beside the test database."""
 
+from collections.abc import Iterator
+
 import pytest
+from django.db import connections
 
 
 @pytest.fixture(scope="session")
@@ -10,3 +13,32 @@ def django_db_setup(django_db_setup: None, django_db_blocker: "pytest.FixtureReq
 
     with django_db_blocker.unblock():  # type: ignore[attr-defined]
         ensure_serving_role()
+
+
+@pytest.fixture(autouse=True)
+def serving(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test within one transaction serves on the owner's connection, as nobody else sees its rows.
+
+    A test that commits (``transactional_db``) serves as the role that it is in production.
+    """
+    from hub.query.views import forget_views
+
+    forget_views()
+    names = request.fixturenames
+    if "transactional_db" in names or "db" not in names:
+        yield
+        return
+    request.getfixturevalue("db")
+    own = connections["serving"]
+    connections["serving"] = connections["default"]
+    yield
+    connections["serving"] = own
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test that uses the database may use the serving connection too."""
+    for item in items:
+        marker = item.get_closest_marker("django_db")
+        if marker is not None or {"db", "transactional_db"} & set(getattr(item, "fixturenames", ())):
+            options = {"databases": ["default", "serving"], **(marker.kwargs if marker else {})}
+            item.add_marker(pytest.mark.django_db(**options), append=False)

@@ -3,12 +3,13 @@
 import hashlib
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from uuid import UUID, uuid4
 
 from hub.accounts.caller import Caller
 from hub.accounts.queries import refreshed
-from hub.errors import Forbidden, NotFound, Unavailable
+from hub.errors import Forbidden, Invalid, NotFound, Unavailable
 from hub.query import cursor, wishes
 from hub.query.params import RowsQuery
 from hub.query.views import View, open_view
@@ -79,9 +80,10 @@ def read_row(caller: Caller, key: str, values: tuple[str, ...], purpose: Purpose
     view = open_view(caller, key, agreement=purpose.agreement)
     if view.key_is_clear and len(values) == len(view.primary_key):
         query = RowsQuery(equals=tuple(zip(view.primary_key, values, strict=True)), limit=1)
-        page = read_rows(caller, key, query, purpose)
-        if page.rows:
-            return page
+        with suppress(Invalid):  # a text that is no value of the key's type is the key of no row
+            page = read_rows(caller, key, query, purpose)
+            if page.rows:
+                return page
     raise NotFound(f"{key} has no such row.")
 
 

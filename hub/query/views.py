@@ -76,6 +76,12 @@ def open_view(
     return view
 
 
+def forget_views() -> None:
+    """Drop all that is kept, where the database itself was exchanged for another."""
+    with _lock:
+        _views.clear()
+
+
 def decision_for(caller: Caller, key: str, mode: Mode = "rows", agreement: str = "") -> Decision:
     """The decision alone, a denial included; raises ``NotFound`` where the dataset is not there for this caller."""
     return _decided(caller, key, mode, agreement or caller.agreement)[1]

@@ -86,7 +86,7 @@ def still_open(held: Pass) -> Sql:
 
 def closing(reading: Reading) -> Sql:
     """The event that closes a stream."""
-    return _event(reading, Sql("'{}'::jsonb"), source="")
+    return _event(reading, Sql("'{}'::jsonb"), source="") + " RETURNING true"
 
 
 def _gate(held: Pass, *, pointer: bool = True) -> Sql:
