@@ -9,6 +9,7 @@ from django.utils.timezone import now
 
 from hub.accounts.caller import Caller
 from hub.catalog.models import Dataset
+from hub.catalog.queries import is_steward
 from hub.errors import Invalid
 from hub.predicates import FieldType
 from policies.access import Access
@@ -67,10 +68,11 @@ def agreements_in_force(dataset: Dataset, caller: Caller) -> QuerySet[Agreement]
 
 
 def manages(caller: Caller, dataset: Dataset) -> bool:
-    """Whether the caller administers the dataset: publishers and reviewers of its owner, and the authority."""
+    """Whether the caller administers the dataset: publishers and reviewers of its owner, its stewards, the authority."""
     if caller.has_role("authority", "system"):
         return True
-    return caller.agency == dataset.agency.code and caller.has_role("publisher", "reviewer")
+    is_owner = caller.agency == dataset.agency.code
+    return is_owner and (caller.has_role("publisher", "reviewer") or is_steward(caller, dataset))
 
 
 def dataset_facts(dataset: Dataset) -> DatasetFacts:

@@ -22,7 +22,7 @@ def current_epoch() -> int:
 
 
 def caller_for_token(secret: str) -> Caller | None:
-    """The client that carries ``secret``; None where it is unknown, expired, revoked, or its client or agency is off."""
+    """The client that carries ``secret``; None where it is unknown or has ended, or its client or agency is off."""
     return _caller_for_token(Q(digest=token_digest(secret)))
 
 

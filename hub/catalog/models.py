@@ -6,8 +6,9 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.timezone import now
+from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
-from hub.accounts.models import Agency, User
+from hub.accounts.models import Agency
 from hub.predicates import FIELD_TYPES
 
 DATASET_NAME = r"^[a-z][a-z0-9_-]{1,60}\Z"
@@ -54,12 +55,13 @@ class Dataset(models.Model):
     is_discovered = models.BooleanField(default=False)
 
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.DRAFT)
-    submitted_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    submitter = models.CharField(max_length=254, blank=True)
     review_note = models.TextField(blank=True)
     published_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=now)
 
     class Meta:
+        permissions = [("steward_dataset", "Manages the dataset")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(sharing_class="unconditional") | ~Q(reason=""), name="restriction_has_a_reason"
@@ -104,3 +106,15 @@ class Field(models.Model):
 
     def __str__(self) -> str:
         return f"{self.dataset_id}#{self.name}"
+
+
+class DatasetUserObjectPermission(UserObjectPermissionBase):
+    """Stewardship of one dataset, with a key of its own: it goes with the dataset, and no later id inherits it."""
+
+    content_object = models.ForeignKey(Dataset, on_delete=models.CASCADE)
+
+
+class DatasetGroupObjectPermission(GroupObjectPermissionBase):
+    """What guardian asks for beside the other; the hub gives stewardship to persons alone."""
+
+    content_object = models.ForeignKey(Dataset, on_delete=models.CASCADE)
