@@ -1,0 +1,273 @@
+"""Each kind of thing: what the hub has of it in a manifest's own words, and the commands that bring it to what is declared."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from connectors import commands as connectors
+from connectors.models import Source, Stream
+from connectors.secrets import unseal
+from hub.accounts import commands as accounts
+from hub.accounts.caller import HUB
+from hub.accounts.models import Agency, AgencyGroup, Client, Membership
+from hub.catalog import commands as catalog
+from hub.catalog.models import Dataset, Field
+from hub.errors import FieldError, Invalid
+from policies import commands as policies
+from policies.models import Agreement, Rule
+from policies.queries import party_of, target_of
+
+Values = Mapping[str, Any]
+
+APPROVER: Final = "manifest"
+
+
+def agency(code: str) -> Agency | None:
+    return Agency.objects.select_related("parent").filter(code=code).first()
+
+
+def agency_values(thing: Agency) -> Values:
+    parent = thing.parent.code if thing.parent else ""
+    return {"name": thing.name, "name_zh": thing.name_zh, "parent": parent, "retire": not thing.is_active}
+
+
+def group_values(thing: AgencyGroup) -> Values:
+    return {"agencies": sorted(thing.agencies.values_list("code", flat=True))}
+
+
+def client(agency_code: str, name: str) -> Client | None:
+    return Client.objects.select_related("agency").filter(agency__code=agency_code, name=name).first()
+
+
+def client_values(thing: Client) -> Values:
+    return {"roles": sorted(thing.roles), "external": thing.is_external, "retire": not thing.is_active}
+
+
+def member(agency_code: str, email: str) -> Membership | None:
+    found = Membership.objects.select_related("agency", "user")
+    return found.filter(agency__code=agency_code, user__email=email.strip().lower()).first()
+
+
+def source_values(thing: Source) -> Values:
+    return {
+        "agency": thing.agency.code,
+        "kind": thing.kind,
+        "config": thing.config,
+        "secrets": unseal(bytes(thing.secrets)),
+        "retire": not thing.is_active,
+    }
+
+
+def dataset_values(thing: Dataset) -> Values:
+    words = ("title", "title_zh", "description", "description_zh", "keywords", "theme", "licence", "contact")
+    return {
+        **{word: getattr(thing, word) for word in words},
+        "update_frequency": thing.update_frequency,
+        "primary_key": thing.primary_key,
+        "sensitivity": thing.sensitivity,
+        "discover": thing.is_discovered,
+        "secret": thing.is_secret,
+        "class": thing.sharing_class,
+        "conditions": thing.conditions,
+        "reason": thing.reason,
+        "legal_basis": thing.legal_basis,
+        "publish": thing.status == Dataset.Status.PUBLISHED,
+        "retire": thing.status == Dataset.Status.RETIRED,
+    }
+
+
+def field_values(thing: Field) -> Values:
+    words = ("name", "type", "title", "title_zh", "description", "description_zh", "unit", "sensitivity", "link")
+    return {
+        **{word: getattr(thing, word) for word in words},
+        "secret": thing.is_secret,
+        "required": thing.is_required,
+        "min": thing.minimum,
+        "max": thing.maximum,
+        "pattern": thing.pattern,
+        "codes": thing.codes,
+    }
+
+
+def stream_values(thing: Stream) -> Values:
+    return {
+        "source": thing.source.key,
+        "dataset": thing.dataset.key,
+        "select": thing.select,
+        "mode": thing.mode,
+        "cursor": thing.cursor,
+        "schedule": thing.schedule,
+        "contract": thing.contract,
+        "retire": not thing.is_active,
+    }
+
+
+def rule_values(thing: Rule) -> Values:
+    words = ("effect", "access", "filter", "modes", "reason", "reason_zh", "legal_basis", "valid_from", "valid_to")
+    return {
+        **{word: getattr(thing, word) for word in words},
+        "target": str(target_of(thing)),
+        "party": str(party_of(thing)),
+        "firm": thing.is_firm,
+        "review_at": thing.review_at,
+        "retire": thing.status == Rule.Status.RETIRED,
+    }
+
+
+def agreement_values(thing: Agreement) -> Values:
+    words = ("fields", "filter", "modes", "purpose", "legal_basis", "valid_from", "valid_to")
+    return {
+        **{word: getattr(thing, word) for word in words},
+        "dataset": thing.dataset.key,
+        "agency": thing.agency.code,
+        "retire": thing.ended_at is not None,
+    }
+
+
+def needed(model: type[Any], field: str, **lookup: str) -> Any:
+    """The thing that a key refers to; raises ``Invalid`` naming what there is not."""
+    found = model.objects.filter(**lookup).first()
+    if found is None:
+        message = f"There is no {field} {next(iter(lookup.values()))}."
+        raise Invalid(message, code="unknown", errors=[FieldError(field, "unknown", message)])
+    return found
+
+
+def make_agency(values: dict[str, Any]) -> None:
+    accounts.create_agency(actor=HUB, code=values["code"], name=values["name"], name_zh=values.get("name_zh", ""))
+
+
+def change_agency(thing: Agency, changed: dict[str, Any]) -> None:
+    retire = changed.pop("retire", None)
+    if changed:
+        accounts.edit_agency(actor=HUB, agency=thing, **changed)
+    if retire is not None:
+        accounts.switch_agency(actor=HUB, agency=thing, is_active=not retire)
+
+
+def set_group(values: dict[str, Any]) -> None:
+    accounts.set_group(actor=HUB, key=values["key"], agencies=values["agencies"])
+
+
+def make_client(values: dict[str, Any]) -> None:
+    owner = needed(Agency, "agency", code=values["agency"])
+    roles, is_external = values.get("roles", ()), values.get("external", False)
+    accounts.create_client(actor=HUB, agency=owner, name=values["name"], roles=roles, is_external=is_external)
+
+
+def change_client(thing: Client, changed: dict[str, Any]) -> None:
+    retire = changed.pop("retire", None)
+    if "external" in changed:
+        changed["is_external"] = changed.pop("external")
+    if changed:
+        accounts.edit_client(actor=HUB, client=thing, **changed)
+    if retire is not None:
+        accounts.switch_client(actor=HUB, client=thing, is_active=not retire)
+
+
+def make_source(values: dict[str, Any]) -> None:
+    owner = needed(Agency, "agency", code=values["agency"])
+    words = {word: values[word] for word in ("key", "kind", "config")}
+    connectors.register_source(actor=HUB, agency=owner, secrets=values.get("secrets", {}), **words)
+
+
+def change_source(thing: Source, changed: dict[str, Any]) -> None:
+    _fixed(changed, "agency", "kind")
+    if "retire" in changed:
+        changed["is_active"] = not changed.pop("retire")
+    connectors.edit_source(actor=HUB, source=thing, **changed)
+
+
+def make_stream(values: dict[str, Any]) -> None:
+    source = needed(Source, "source", key=values["source"])
+    dataset = needed(Dataset, "dataset", key=values["dataset"])
+    words = ("key", "select", "mode", "cursor", "schedule", "contract")
+    rest = {word: values[word] for word in words if word in values}
+    connectors.register_stream(actor=HUB, source=source, dataset=dataset, **rest)
+
+
+def change_stream(thing: Stream, changed: dict[str, Any]) -> None:
+    _fixed(changed, "dataset", "source")
+    if "retire" in changed:
+        changed["is_active"] = not changed.pop("retire")
+    connectors.edit_stream(actor=HUB, stream=thing, **changed)
+
+
+def make_dataset(values: dict[str, Any], fields: list[Values]) -> None:
+    owner = needed(Agency, "agency", code=values["key"].partition(".")[0])
+    plain = {key: value for key, value in values.items() if key in ("key", *catalog.DATASET_KEYS)}
+    dataset = catalog.register_dataset(actor=HUB, agency=owner, fields=fields, **plain)
+    _classify(dataset, values)
+    if values.get("publish", True):
+        catalog.publish_dataset(actor=HUB, dataset=dataset)
+
+
+def change_dataset(thing: Dataset, changed: dict[str, Any], values: Values, fields: list[Values]) -> None:
+    """``fields`` are those that are new or differ."""
+    if fields:
+        catalog.set_fields(actor=HUB, dataset=thing, fields=fields)
+    plain = {key: value for key, value in changed.items() if key in catalog.DATASET_KEYS}
+    if plain:
+        catalog.edit_dataset(actor=HUB, dataset=thing, **plain)
+    if not changed.keys().isdisjoint(_TERMS):
+        _classify(thing, {**dataset_values(thing), **values})
+    if changed.get("publish"):
+        catalog.publish_dataset(actor=HUB, dataset=thing)
+    if changed.get("retire"):
+        catalog.retire_dataset(actor=HUB, dataset=thing)
+
+
+_TERMS: Final = ("class", "conditions", "reason", "legal_basis")
+
+
+def _classify(dataset: Dataset, values: Values) -> None:
+    if any(values.get(term) for term in _TERMS):
+        policies.classify_dataset(
+            actor=HUB,
+            dataset=dataset,
+            sharing_class=values.get("class", "unconditional"),
+            reason=values.get("reason", ""),
+            legal_basis=values.get("legal_basis", ()),
+            conditions=values.get("conditions", ""),
+        )
+
+
+def make_rule(values: dict[str, Any]) -> None:
+    values = {key: value for key, value in values.items() if key != "retire"}
+    policies.approve_rule(actor=HUB, rule=policies.draft_rule(actor=HUB, **values), approver=APPROVER)
+
+
+def change_rule(thing: Rule, changed: dict[str, Any]) -> None:
+    retire = changed.pop("retire", None)
+    if retire is False:
+        message = f"The rule {thing.key} was retired and stays so."
+        raise Invalid(message, hint="Give it a new key.", errors=[FieldError("key", "retired", message)])
+    if changed:
+        policies.edit_rule(actor=HUB, rule=thing, **changed)
+    if retire:
+        policies.retire_rule(actor=HUB, rule=thing)
+
+
+def make_agreement(values: dict[str, Any]) -> None:
+    dataset = needed(Dataset, "dataset", key=values["dataset"])
+    consumer = needed(Agency, "agency", code=values["agency"])
+    rest = {key: value for key, value in values.items() if key not in ("dataset", "agency", "retire")}
+    policies.make_agreement(actor=HUB, dataset=dataset, agency=consumer, **rest)
+
+
+def change_agreement(thing: Agreement, changed: dict[str, Any]) -> None:
+    _fixed(changed, "dataset", "agency")
+    retire = changed.pop("retire", None)
+    if retire is False:
+        message = f"The agreement {thing.key} has ended and stays so."
+        raise Invalid(message, hint="Give it a new key.", errors=[FieldError("key", "ended", message)])
+    if changed:
+        policies.edit_agreement(actor=HUB, agreement=thing, **changed)
+    if retire:
+        policies.end_agreement(actor=HUB, agreement=thing)
+
+
+def _fixed(changed: Values, *keys: str) -> None:
+    for key in keys:
+        if key in changed:
+            message = f"The {key} of a thing that is there cannot change."
+            raise Invalid(message, hint="Retire it, and declare another.", errors=[FieldError(key, "fixed", message)])
