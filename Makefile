@@ -21,7 +21,7 @@ check: $(VENV)/dev.installed
 	$(BIN)/mypy hub connectors policies
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py makemigrations --check --dry-run
-	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file - | diff docs/openapi.yaml -
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn | diff docs/openapi.yaml -
 
 format: $(VENV)/dev.installed
 	$(BIN)/ruff format .

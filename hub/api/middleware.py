@@ -1,0 +1,80 @@
+"""What callers get while the hub cannot work: 503 and when to come back, and no connection that stays broken."""
+
+import errno
+import logging
+import sys
+from collections.abc import Callable
+
+from django.db import InterfaceError, OperationalError, connection, connections
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.template import loader
+
+from hub.api.errors import RETRY_AFTER_SECONDS, problem, translate
+from hub.errors import HubError, Unavailable
+
+_log = logging.getLogger(__name__)
+_QUERY_CANCELED = "57014"
+_DRIVER = connection.Database  # type: ignore[attr-defined]
+_LOST = (OperationalError, InterfaceError, _DRIVER.OperationalError, _DRIVER.InterfaceError)
+"""Server-side cursors raise the driver's own errors, past Django's."""
+
+
+class OutageMiddleware:
+    """Turns a lost database and a full disk into 503."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self._get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        outage = outage_of(error)
+        return None if outage is None else _answer(request, outage)
+
+
+def outage_of(error: BaseException | None) -> Unavailable | None:
+    """What of the hub is missing where that is why ``error`` was raised; broken connections are let go."""
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        _log.error("The disk is full: %s", error)
+        return _unavailable()
+    if not isinstance(error, _LOST):
+        return None
+    if _state(error) == _QUERY_CANCELED:
+        return Unavailable("The answer took too long.", code="too-slow", hint="Narrow the filter, or sort by the key.")
+    _log.error("The database cannot work: %s", str(error).strip())
+    for lost in connections.all(initialized_only=True):
+        lost.close()
+    return _unavailable()
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's handler for what nobody caught, also what other middleware raised."""
+    outage = outage_of(sys.exception())
+    return _answer(request, outage or HubError("Something went wrong in the hub; it has been written down."))
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler for addresses that nobody serves, and for pages that found nothing."""
+    return _answer(request, translate(exception) or HubError(str(exception)))
+
+
+def _answer(request: HttpRequest, error: HubError) -> HttpResponse:
+    is_browser = "text/html" in request.META.get("HTTP_ACCEPT", "")
+    if request.path.startswith("/api/") or not is_browser:
+        return problem(error)
+    names = [f"{error.status}.html", "hub_api/error.html"]
+    page = HttpResponse(loader.select_template(names).render({"error": error}), status=error.status)
+    if error.status == Unavailable.status:
+        page["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return page
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable("The hub cannot work for the moment.", hint="Nothing was changed. Come back in some seconds.")
+
+
+def _state(error: BaseException) -> str | None:
+    """SQLSTATE, from the driver's error that Django's wraps."""
+    return getattr(error, "pgcode", None) or getattr(error.__cause__, "pgcode", None)

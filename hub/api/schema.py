@@ -1,0 +1,133 @@
+"""How views become the OpenAPI document: true status codes, problems, parameters, ways to sign in."""
+
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
+from rest_framework import serializers
+
+from hub.api.errors import MEDIA_TYPE
+from hub.api.params import Parameter
+
+_ALWAYS = (400, 401, 429, 503)
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class FieldProblem(serializers.Serializer[Any]):
+    """One fault in one place of the request."""
+
+    field = serializers.CharField()
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class Problem(serializers.Serializer[Any]):
+    """What went wrong (RFC 9457); `code` is stable."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    code = serializers.CharField()
+    detail = serializers.CharField()
+    hint = serializers.CharField(required=False)
+    errors = FieldProblem(many=True, required=False)  # type: ignore[assignment]
+
+
+class PageInfo(serializers.Serializer[Any]):
+    """Where this page stands; `next` is the cursor of the following one."""
+
+    limit = serializers.IntegerField()
+    next = serializers.CharField(allow_null=True)
+
+
+def list_of(entry: type[serializers.BaseSerializer[Any]], **more: serializers.Field) -> type[serializers.Serializer]:
+    """The envelope of a list: ``data`` and ``page``."""
+    parts = {"data": entry(many=True), "page": PageInfo(), "__doc__": f"A page of {entry.__name__}.", **more}
+    return type(f"{entry.__name__}List", (serializers.Serializer,), parts)
+
+
+def operation(
+    summary: str,
+    answer: Any = None,
+    *,
+    status: int = 200,
+    body: Any = None,
+    problems: tuple[int, ...] = (),
+    more: Mapping[Any, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Callable[[_F], _F]:
+    """Documents one method of a view; ``problems`` are the errors it knows beside those of every route."""
+    sent = [
+        OpenApiParameter(name, str, OpenApiParameter.HEADER, description=text) for name, text in (headers or {}).items()
+    ]
+    return extend_schema(
+        summary=summary,
+        request=body,
+        responses={status: answer, **(more or {}), **{(code, MEDIA_TYPE): Problem for code in problems}},
+        parameters=sent,
+    )
+
+
+class HubSchema(AutoSchema):
+    """Adds what all routes share, and takes query parameters from where the view declares them."""
+
+    def get_operation_id(self) -> str:
+        words = [f"by_{part[1:-1]}" if part.startswith("{") else part for part in self._parts()]
+        return "_".join([self.method.lower(), *words]).replace("-", "_")
+
+    def get_tags(self) -> list[str]:
+        return self._parts()[:1]
+
+    def _parts(self) -> list[str]:
+        return self.path.removeprefix("/api/v1").strip("/").split("/")
+
+    def get_override_parameters(self) -> list[Any]:
+        if self.method != "GET":
+            return []
+        return [_documented(parameter) for parameter in getattr(self.view, "parameters", ())]
+
+    def _get_serializer_name(self, serializer: Any, direction: Any, bypass_extensions: bool = False) -> str:
+        return str(super()._get_serializer_name(serializer, direction, bypass_extensions)).replace("Shown", "")
+
+    def _get_response_bodies(self, direction: Any = "response") -> Any:
+        bodies = super()._get_response_bodies(direction)
+        shared = () if getattr(self.view, "is_public", False) else _ALWAYS
+        for status in (*shared, *((404,) if "{" in self.path else ())):
+            if str(status) not in bodies:
+                bodies[str(status)] = self._get_response_for_code(Problem, str(status), [MEDIA_TYPE], direction)
+        for status, body in bodies.items():
+            body["description"] = body["description"] or HTTPStatus(int(status)).phrase
+        return dict(sorted(bodies.items()))
+
+
+def _documented(parameter: Parameter) -> OpenApiParameter:
+    types = {"moment": OpenApiTypes.DATETIME, "number": OpenApiTypes.INT}
+    return OpenApiParameter(
+        parameter.name,
+        types.get(parameter.kind, OpenApiTypes.STR),
+        OpenApiParameter.QUERY,
+        description=parameter.description,
+        enum=parameter.choices or None,
+        many=parameter.kind == "several",
+        explode=False if parameter.kind == "several" else None,
+        style="form" if parameter.kind == "several" else None,
+    )
+
+
+class TokenScheme(OpenApiAuthenticationExtension):
+    target_class = "hub.api.authentication.TokenAuthentication"
+    name = "token"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "description": "A client's token."}
+
+
+class SessionScheme(OpenApiAuthenticationExtension):
+    target_class = "hub.api.authentication.Session"
+    name = "session"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
+        return {"type": "apiKey", "in": "cookie", "name": "sessionid", "description": "The portal's session."}

@@ -1,0 +1,116 @@
+"""Shapes of agencies, groups, clients and tokens."""
+
+from rest_framework import serializers
+
+from hub.accounts.models import ROLES, Agency, AgencyGroup, Client, Token
+from hub.api.serializers.parts import KEY_LENGTH, Body, words
+
+
+class AgencyShown(serializers.ModelSerializer[Agency]):
+    """A department in the directory."""
+
+    parent = serializers.CharField(source="parent.code", default=None, allow_null=True)  # type: ignore[assignment]
+
+    class Meta:
+        model = Agency
+        fields = ("code", "name", "name_zh", "parent", "is_active")
+
+
+class AgencyChange(Body):
+    """What can be changed of an agency."""
+
+    name = serializers.CharField(max_length=200)
+    name_zh = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    parent = serializers.CharField(max_length=31, required=False, allow_blank=True)  # type: ignore[assignment]
+    is_active = serializers.BooleanField(required=False)
+
+
+class AgencyBody(Body):
+    """A department to be entered."""
+
+    code = serializers.CharField(max_length=31)
+    name = serializers.CharField(max_length=200)
+    name_zh = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    parent = serializers.CharField(max_length=31, required=False, allow_blank=True)  # type: ignore[assignment]
+
+
+class GroupShown(serializers.ModelSerializer[AgencyGroup]):
+    """Agencies that rules may name together."""
+
+    agencies = serializers.SerializerMethodField()
+
+    class Meta:
+        model = AgencyGroup
+        fields = ("key", "agencies")
+
+    def get_agencies(self, group: AgencyGroup) -> list[str]:
+        return sorted(agency.code for agency in group.agencies.all())
+
+
+class GroupBody(Body):
+    """The agencies of a group, all of them."""
+
+    agencies = words()
+
+
+class ClientShown(serializers.ModelSerializer[Client]):
+    """A program that calls the API; rules name it `client:<agency>/<name>`."""
+
+    agency = serializers.CharField(source="agency.code")
+    external = serializers.BooleanField(source="is_external")
+    roles = serializers.ListField(child=serializers.ChoiceField(choices=ROLES))
+
+    class Meta:
+        model = Client
+        fields = ("id", "agency", "name", "roles", "external", "is_active")
+
+
+class ClientChange(Body):
+    """What can be changed of a client."""
+
+    roles = serializers.ListField(child=serializers.ChoiceField(choices=ROLES), required=False)
+    external = serializers.BooleanField(required=False)
+    is_active = serializers.BooleanField(required=False)
+
+
+class ClientBody(Body):
+    """A client to register."""
+
+    agency = serializers.CharField(max_length=31)
+    name = serializers.CharField(max_length=60)
+    roles = serializers.ListField(child=serializers.ChoiceField(choices=ROLES), required=False)
+    external = serializers.BooleanField(required=False)
+
+
+class TokenShown(serializers.ModelSerializer[Token]):
+    """A token without its secret; `prefix` is how it begins."""
+
+    client = serializers.CharField()
+
+    class Meta:
+        model = Token
+        fields = ("id", "client", "prefix", "scopes", "agreement", "created_at", "expires_at", "revoked_at")
+
+
+class TokenIssued(TokenShown):
+    """A new token; `token` is the secret, told this once."""
+
+    token = serializers.CharField()
+
+    class Meta(TokenShown.Meta):
+        fields = (*TokenShown.Meta.fields, "token")  # type: ignore[assignment]
+
+
+class TokenBody(Body):
+    """A token to issue to the client `<agency>/<name>`."""
+
+    client = serializers.CharField(max_length=92)
+    scopes = words(required=False)
+    agreement = serializers.CharField(max_length=KEY_LENGTH, required=False, allow_blank=True)
+    expires = serializers.CharField(default="90d", help_text="A lifetime such as `90d` or `12h`.")
+
+
+class TokenRotation(Body):
+    """How long the new token lives; without `expires` as long as the old one did."""
+
+    expires = serializers.CharField(required=False, help_text="A lifetime such as `90d` or `12h`.")

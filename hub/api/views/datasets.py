@@ -1,0 +1,245 @@
+"""The catalogue: list, register, review, and what a caller may see of one dataset and why."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Count, Q, QuerySet, TextField, Value
+from django.db.models.functions import Cast, Coalesce
+from policies.commands import classify_dataset
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from hub.accounts.caller import Caller
+from hub.accounts.models import Agency
+from hub.api.base import AGREEMENT, ApiView, ListView, agreement_of
+from hub.api.details import detail
+from hub.api.params import Parameter, narrowed
+from hub.api.schema import operation
+from hub.api.serializers.datasets import (
+    ACCESS_WORDS,
+    FRESHNESS_WORDS,
+    CatalogEntry,
+    CatalogPage,
+    DatasetBody,
+    DatasetChange,
+    DatasetDetail,
+    Explanation,
+    Note,
+)
+from hub.catalog import commands
+from hub.catalog.models import SHARING_CLASSES, Dataset
+from hub.errors import FieldError, Invalid, NotFound
+from hub.operations.freshness import with_freshness
+from hub.query.catalogue import explained_as, view_schema, visible_datasets, with_access
+from hub.query.views import decision_for
+from policies.explain import explanation
+from policies.queries import manages
+
+_FACETS = {"agency": "agency__code", "theme": "theme", "class": "sharing_class"}
+_SORTS = {
+    "key": ("key",),
+    "-key": ("-key",),
+    "title": ("title", "key"),
+    "-title": ("-title", "key"),
+    "agency": ("agency__code", "key"),
+    "published_at": ("published", "key"),
+    "-published_at": ("-published", "key"),
+    "synced_at": ("synced", "key"),
+    "-synced_at": ("-synced", "key"),
+}
+_NEVER = Value(datetime.min.replace(tzinfo=UTC))
+_TERMS = ("class", "reason", "legal_basis", "conditions")
+
+
+class Datasets(ListView):
+    """The catalogue, and its register."""
+
+    is_administrative = False
+    filters = (
+        Parameter("q", "Words that title, description, keywords or key contain."),
+        Parameter("agency", "Code of the owner.", lookup="agency__code"),
+        Parameter("theme", "A theme.", lookup="theme"),
+        Parameter("class", "The sharing class.", choices=SHARING_CLASSES, lookup="sharing_class"),
+        Parameter("status", "State of the registration.", choices=tuple(Dataset.Status.values), lookup="status"),
+        Parameter("access", "What the caller may do with it.", choices=ACCESS_WORDS, lookup="access"),
+        Parameter("freshness", "How fresh it is.", choices=FRESHNESS_WORDS, lookup="freshness"),
+        Parameter("sort", "The order; by key without.", choices=tuple(_SORTS)),
+        Parameter("facets", "What to count beside.", choices=tuple(_FACETS), kind="several"),
+    )
+
+    @operation("List the datasets that there are for you", CatalogPage)
+    def get(self, request: Request) -> Response:
+        found = catalogue(self.caller)
+        for word in self.asked.get("q", "").split():
+            found = found.filter(_mentions(word))
+        facets = {name: self._counted(found, name) for name in self.asked.get("facets", ())}
+        more = {"facets": facets} if facets else {}
+        return self.page(found, CatalogEntry, _SORTS[self.asked.get("sort", "key")], **more)
+
+    @operation("Register a dataset", DatasetDetail, status=201, body=DatasetBody, problems=(403, 409))
+    def post(self, request: Request) -> Response:
+        body = self.body(DatasetBody)
+        key = body.pop("key")
+        agency = Agency.objects.filter(code=key.partition(".")[0]).first()
+        if agency is None:
+            message = "A key begins with the code of the agency that owns the dataset, and a dot."
+            raise Invalid(message, errors=[FieldError("key", "invalid", message)])
+        with transaction.atomic():
+            terms = _taken(body, *_TERMS)
+            fields = body.pop("fields", ())
+            dataset = commands.register_dataset(actor=self.caller, agency=agency, key=key, fields=fields, **body)
+            _classify(self.caller, dataset, terms)
+        response = Response(_shown(self.caller, key), status=201)
+        response["Location"] = f"/api/v1/datasets/{key}"
+        return response
+
+    def _counted(self, found: QuerySet[Dataset], name: str) -> list[dict[str, Any]]:
+        path = _FACETS[name]
+        narrow = narrowed(found, self.parameters, self.asked).values("pk")
+        counts = Dataset.objects.filter(pk__in=narrow).values_list(path).annotate(Count("pk")).order_by(path)
+        return [{"value": value, "count": count} for value, count in counts]
+
+
+class OneDataset(ApiView):
+    """One dataset's description."""
+
+    is_administrative = False
+
+    @operation("Describe a dataset, with its fields and how you may read each", DatasetDetail, headers=AGREEMENT)
+    def get(self, request: Request, key: str) -> Response:
+        return Response(_shown(self.caller, key, agreement_of(request)))
+
+    @operation("Change a dataset", DatasetDetail, body=DatasetChange, problems=(403, 409))
+    def patch(self, request: Request, key: str) -> Response:
+        dataset, body = found_dataset(self.caller, key), self.body(DatasetChange)
+        with transaction.atomic():
+            terms = _taken(body, *_TERMS)
+            fields = body.pop("fields", None)
+            if body:
+                dataset = commands.edit_dataset(actor=self.caller, dataset=dataset, **body)
+            if fields is not None:
+                commands.set_fields(actor=self.caller, dataset=dataset, fields=fields)
+            _classify(self.caller, dataset, terms)
+        return Response(_shown(self.caller, key))
+
+
+class _Step(ApiView):
+    """One step of a registration."""
+
+    def _done(self, key: str) -> Response:
+        return Response(_shown(self.caller, key))
+
+
+class Submit(_Step):
+    """Ask for the review."""
+
+    @operation("Submit a draft for review", DatasetDetail, problems=(403, 409))
+    def post(self, request: Request, key: str) -> Response:
+        commands.submit_dataset(actor=self.caller, dataset=found_dataset(self.caller, key))
+        return self._done(key)
+
+
+class Approve(_Step):
+    """The second person's word."""
+
+    @operation("Approve a submitted dataset, which publishes it", DatasetDetail, problems=(403, 409))
+    def post(self, request: Request, key: str) -> Response:
+        commands.approve_dataset(actor=self.caller, dataset=found_dataset(self.caller, key))
+        return self._done(key)
+
+
+class Return(_Step):
+    """The reviewer's wish for changes."""
+
+    @operation("Return a submitted dataset to its registrar", DatasetDetail, body=Note, problems=(403, 409))
+    def post(self, request: Request, key: str) -> Response:
+        note = self.body(Note)["note"]
+        commands.return_dataset(actor=self.caller, dataset=found_dataset(self.caller, key), note=note)
+        return self._done(key)
+
+
+class Retire(_Step):
+    """The end of a dataset's life."""
+
+    @operation("Retire a dataset: it keeps its record and gives no rows", DatasetDetail, problems=(403, 409))
+    def post(self, request: Request, key: str) -> Response:
+        commands.retire_dataset(actor=self.caller, dataset=found_dataset(self.caller, key))
+        return self._done(key)
+
+
+class Access(ApiView):
+    """The decision."""
+
+    is_administrative = False
+    parameters = (Parameter("as", "`agency:CODE`: as that agency is told, for those who administer the dataset."),)
+
+    @operation("What you may read of a dataset, and why", Explanation, problems=(403,), headers=AGREEMENT)
+    def get(self, request: Request, key: str) -> Response:
+        if "as" in self.asked:
+            dataset = found_dataset(self.caller, key)
+            return Response(explained_as(self.caller, dataset, _agency(self.asked["as"])))
+        decision = decision_for(self.caller, key, agreement=agreement_of(request))
+        return Response(explanation(decision, full=manages(self.caller, Dataset.objects.get(key=key))))
+
+
+class Schema(ApiView):
+    """The caller's view as JSON Schema."""
+
+    is_administrative = False
+
+    @operation("JSON Schema of a row as you see it", {"type": "object"}, problems=(403,), headers=AGREEMENT)
+    def get(self, request: Request, key: str) -> Response:
+        return Response(view_schema(self.caller, key, agreement_of(request)))
+
+
+def catalogue(caller: Caller) -> QuerySet[Dataset]:
+    """The datasets that there are for ``caller``, with all that an entry shows."""
+    datasets = with_freshness(with_access(visible_datasets(caller), caller))
+    return datasets.annotate(
+        version=Coalesce("relation__version", 0),
+        words=Cast("keywords", TextField()),
+        published=Coalesce("published_at", _NEVER),
+        synced=Coalesce("relation__synced_at", _NEVER),
+    )
+
+
+def found_dataset(caller: Caller, key: str) -> Dataset:
+    dataset = visible_datasets(caller).filter(key=key).first()
+    if dataset is None:
+        raise NotFound(f"There is no dataset {key}.")
+    return dataset
+
+
+def _shown(caller: Caller, key: str, agreement: str = "") -> dict[str, Any]:
+    decision = decision_for(caller, key, agreement=agreement)
+    return detail(catalogue(caller).get(key=key), decision, caller)
+
+
+def _mentions(word: str) -> Q:
+    """Names of fields are left out: some are hidden from the caller."""
+    places = ("title", "title_zh", "description", "description_zh", "words", "key", "agency__name", "agency__name_zh")
+    return reduce(or_, (Q(**{f"{place}__icontains": word}) for place in places))
+
+
+def _agency(text: str) -> Agency:
+    kind, _, code = text.partition(":")
+    agency = Agency.objects.filter(code=code).first() if kind == "agency" else None
+    if agency is None:
+        raise Invalid("as is agency:CODE.", errors=[FieldError("as", "parameter-invalid", f"There is no {text}.")])
+    return agency
+
+
+def _taken(body: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: body.pop(name) for name in names if name in body}
+
+
+def _classify(caller: Caller, dataset: Dataset, terms: Mapping[str, Any]) -> None:
+    """The sharing class with its reason; what is not said stays as it is."""
+    if terms:
+        said = {name: terms.get(name, getattr(dataset, name)) for name in ("reason", "legal_basis", "conditions")}
+        sharing_class = terms.get("class", dataset.sharing_class)
+        classify_dataset(actor=caller, dataset=dataset, sharing_class=sharing_class, **said)

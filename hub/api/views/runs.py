@@ -1,0 +1,70 @@
+"""Runs: what was brought in when, how it went, and what stayed in quarantine."""
+
+from uuid import UUID
+
+from django.db.models import QuerySet
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from connectors.commands import cancel_run
+from connectors.models import Run
+from hub.accounts.caller import Caller
+from hub.api.base import ApiView, ListView, found, of_agency
+from hub.api.params import Parameter
+from hub.api.schema import list_of, operation
+from hub.api.serializers.runs import RejectShown, RunShown
+from hub.store.models import Rejected
+
+
+class Runs(ListView):
+    """Attempts to bring streams up to date, the latest first."""
+
+    filters = (
+        Parameter("stream", "Key of a stream.", lookup="stream__key"),
+        Parameter("dataset", "Key of a dataset.", lookup="stream__dataset__key"),
+        Parameter("status", "State of the run.", choices=tuple(Run.Status.values), lookup="status"),
+        Parameter("since", "Requested at or after this moment.", kind="moment", lookup="created_at__gte"),
+    )
+
+    @operation("List your agency's runs, the latest first", list_of(RunShown))
+    def get(self, request: Request) -> Response:
+        return self.page(_runs(self.caller), RunShown, ("-created_at", "-id"))
+
+
+class OneRun(ApiView):
+    """One run."""
+
+    @operation("Describe a run; its counters move while it works", RunShown)
+    def get(self, request: Request, id: UUID) -> Response:
+        return self.one(found(_runs(self.caller), "run", pk=id), RunShown)
+
+
+class Cancel(ApiView):
+    """The end of a run on request."""
+
+    @operation("Cancel a run; the data stays as it was", RunShown, status=202, problems=(403, 409))
+    def post(self, request: Request, id: UUID) -> Response:
+        run = cancel_run(actor=self.caller, run=found(_runs(self.caller), "run", pk=id))
+        return self.one(run, RunShown, status=202)
+
+
+class Rejects(ListView):
+    """What a run could not take in."""
+
+    filters = (
+        Parameter("field", "Name of a field.", lookup="field"),
+        Parameter("rule", "The rule that was broken.", lookup="rule"),
+    )
+
+    @operation("List what a run could not take in", list_of(RejectShown))
+    def get(self, request: Request, id: UUID) -> Response:
+        run = found(_runs(self.caller), "run", pk=id)
+        dataset = run.stream.dataset
+        owns = dataset.agency.code == self.caller.agency and not self.caller.is_external
+        rejects = Rejected.objects.filter(run=run.pk, dataset=dataset)
+        return self.page(rejects, RejectShown, ("id",), {"owns": owns})
+
+
+def _runs(caller: Caller) -> QuerySet[Run]:
+    mine = of_agency(caller, "stream__source__agency__code", "stream__dataset__agency__code")
+    return Run.objects.filter(mine).select_related("stream__dataset__agency")
