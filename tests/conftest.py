@@ -7,12 +7,15 @@ from django.db import connections
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: "pytest.FixtureRequest") -> None:
+def django_db_setup(django_db_setup: None, django_db_blocker: "pytest.FixtureRequest") -> Iterator[None]:
     """The serving role's rights belong to the database that the tests run on."""
     from hub.store.roles import ensure_serving_role
 
     with django_db_blocker.unblock():  # type: ignore[attr-defined]
         ensure_serving_role()
+    yield
+    with django_db_blocker.unblock():  # type: ignore[attr-defined]
+        connections["serving"].close()
 
 
 @pytest.fixture(autouse=True)

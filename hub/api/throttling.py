@@ -28,6 +28,10 @@ class _Window:
         self._spent: Counter[tuple[str, str]] = Counter()
         self._lock = Lock()
 
+    def clear(self) -> None:
+        with self._lock:
+            self._spent.clear()
+
     def spend(self, name: tuple[str, str]) -> int:
         """Count one request; how many there were in this minute."""
         minute = int(time.time()) // _MINUTE
@@ -47,3 +51,8 @@ def spend_request(caller: Caller) -> None:
     if settings.HUB_RATE_LIMITS and _window.spend((caller.agency, caller.name)) > PER_MINUTE:
         wait = _MINUTE - int(time.time()) % _MINUTE
         raise RateLimited(f"More than {PER_MINUTE} requests in a minute.", retry_after=wait)
+
+
+def forget_requests() -> None:
+    """Begin the minute anew, for everybody."""
+    _window.clear()
