@@ -223,7 +223,7 @@ def _chunks(response: httpx.Response, max_bytes: int) -> Iterator[bytes]:
     except (httpx.RemoteProtocolError, httpx.ReadError) as error:
         raise _Again(
             SourceMalformed(
-                f"{place(response.url)} broke off after {response.num_bytes_downloaded} bytes, before its announced end.",
+                f"{place(response.url)} broke off after {response.num_bytes_downloaded} bytes, before its end.",
                 code="source-truncated",
                 hint="Nothing was loaded. Run again; if it stays so, the server or a proxy before it cuts answers.",
             )

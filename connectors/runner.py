@@ -10,7 +10,6 @@ from uuid import UUID
 
 from django.db import DatabaseError, transaction
 from django.utils.timezone import now
-from hub.catalog.commands import set_fields
 
 from connectors.base import Batch, Connector, Extract
 from connectors.lease import Heartbeat, LeaseLost, Progress, claim
@@ -19,6 +18,7 @@ from connectors.queries import connector_of
 from connectors.terms import Terms
 from hub.accounts.caller import HUB
 from hub.audit.commands import record
+from hub.catalog.commands import set_fields
 from hub.errors import Conflict, HubError
 from hub.store.intake import quarantine, staging
 from hub.store.intake.contract import contract_of

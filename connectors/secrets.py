@@ -1,4 +1,4 @@
-"""Seals what signs the hub in at sources: encrypted with a key derived from the hub's own, so a dump alone tells nothing."""
+"""Seals what signs the hub in at sources, with a key derived from the hub's own: a dump alone tells nothing."""
 
 import base64
 import json

@@ -36,7 +36,7 @@ def _database(url: str, **options: object) -> dict[str, object]:
 
 SECRET_KEY = connection.secret_key()
 DEBUG = False
-HUB_URL = os.environ.get("HUB_URL", "http://127.0.0.1:8000").rstrip("/")
+HUB_URL = (os.environ.get("HUB_URL") or connection.running_url() or "http://127.0.0.1:8000").rstrip("/")
 _HOST = urllib.parse.urlsplit(HUB_URL).hostname or ""
 ALLOWED_HOSTS = _words("HUB_ALLOWED_HOSTS") or list({"localhost", "127.0.0.1", "[::1]", _HOST})
 CSRF_TRUSTED_ORIGINS = _words("HUB_TRUSTED_ORIGINS")
@@ -159,6 +159,7 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "POSTPROCESSING_HOOKS": [],
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
 }
 
 CONTENT_SECURITY_POLICY = {
@@ -183,8 +184,9 @@ CELERY_TASK_ROUTES = {"connectors.tasks.tick": {"queue": "ticks"}}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {"tick": {"task": "connectors.tasks.tick", "schedule": 3.0, "options": {"expires": 3}}}
 
+HUB_HAS_MAIL = "EMAIL_HOST" in os.environ
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
-if "EMAIL_HOST" in os.environ:
+if HUB_HAS_MAIL:
     EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     EMAIL_HOST = os.environ["EMAIL_HOST"]
     EMAIL_PORT = int(os.environ.get("EMAIL_PORT", "25"))
@@ -200,5 +202,5 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": os.environ.get("HUB_LOG_LEVEL", "INFO")},
-    "loggers": {"django": {"handlers": [], "level": "INFO", "propagate": True}},
+    "loggers": {"httpx": {"level": "WARNING"}},
 }

@@ -68,7 +68,7 @@ def agreements_in_force(dataset: Dataset, caller: Caller) -> QuerySet[Agreement]
 
 
 def manages(caller: Caller, dataset: Dataset) -> bool:
-    """Whether the caller administers the dataset: publishers and reviewers of its owner, its stewards, the authority."""
+    """Whether the caller administers it: the owner's publishers, reviewers and stewards, and the authority."""
     if caller.has_role("authority", "system"):
         return True
     is_owner = caller.agency == dataset.agency.code

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 from django.db.models import F
 from django.utils.timezone import now
 
-from hub.accounts.caller import Caller
+from hub.accounts.caller import HUB, Caller
 from hub.accounts.invitations import invite
 from hub.accounts.models import (
     AGENCY_CODE,
@@ -215,7 +216,9 @@ def set_member(*, actor: Caller, agency: Agency, email: str, roles: Iterable[str
     membership, _ = Membership.objects.update_or_create(user=user, agency=agency, defaults={"roles": checked})
     bump_epoch()
     record(actor=actor, kind="member.set", subject=email, member_of=agency.code, roles=checked)
-    return membership, None if user.has_usable_password() else invite(user)
+    # On the server's command line the link is printed; without a mail server it would be so twice.
+    is_mailed = settings.HUB_HAS_MAIL or actor != HUB
+    return membership, None if user.has_usable_password() else invite(user, is_mailed=is_mailed)
 
 
 @transaction.atomic

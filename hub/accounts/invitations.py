@@ -23,9 +23,11 @@ RESET_LIFETIME = timedelta(hours=2)
 ADMINISTRATION = "hub"
 
 
-def invite(user: User, lifetime: timedelta = LIFETIME) -> str:
-    """The path of a fresh link for ``user``, mailed too; links given before are void."""
+def invite(user: User, lifetime: timedelta = LIFETIME, *, is_mailed: bool = True) -> str:
+    """The path of a fresh link for ``user``; links given before are void."""
     path = _link(user, lifetime)
+    if not is_mailed:
+        return path
     subject, text = _("Your access to the data-sharing hub"), _("Set your password here; the link works once:")
     transaction.on_commit(lambda: _mail(user.email, subject, f"{text}\n\n{settings.HUB_URL}{path}\n"))
     return path

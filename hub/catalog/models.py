@@ -100,12 +100,12 @@ class Field(models.Model):
             models.UniqueConstraint(fields=["dataset", "number"], name="field_number"),
         ]
 
+    def __str__(self) -> str:
+        return f"{self.dataset_id}#{self.name}"
+
     @property
     def column(self) -> str:
         return f"c{self.number}"
-
-    def __str__(self) -> str:
-        return f"{self.dataset_id}#{self.name}"
 
 
 class DatasetUserObjectPermission(UserObjectPermissionBase):

@@ -28,6 +28,17 @@ def data_dir() -> Path:
     return Path(os.environ.get("HUB_DATA", ".hub")).resolve()
 
 
+def lock_file() -> Path:
+    """Held by the hub that runs on the data folder; says where it answers."""
+    return data_dir() / "hub.lock"
+
+
+def running_url() -> str:
+    """The address of the hub that runs on the data folder, or ran there last; empty where none did."""
+    path = lock_file()
+    return path.read_text().strip() if path.is_file() else ""
+
+
 def key_file() -> Path:
     """Where the hub's key is kept while the environment gives none."""
     return data_dir() / "secret.key"

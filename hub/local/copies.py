@@ -33,7 +33,7 @@ def restore(source: Path) -> None:
     _check_embedded()
     if not (source / "postgres" / "PG_VERSION").is_file() or not (source / _KEY).is_file():
         raise CannotStart(f"{source} is no backup of a hub.", hint="Name the folder that backup was given.")
-    with hold_data(connection.data_dir()):
+    with hold_data():
         if postgres.data().exists():
             raise CannotStart(
                 f"There is already a hub in {connection.data_dir()}.", hint="Name an empty folder with --data."

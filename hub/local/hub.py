@@ -17,7 +17,7 @@ from django.utils.timezone import now
 from connectors.queries import last_tick
 from hub.local import connection, postgres, valkey
 from hub.local.process import CannotStart
-from hub.local.supervisor import Child, Supervisor, check_port, hold_data, python, say_who_holds
+from hub.local.supervisor import Child, Supervisor, check_port, hold_data, python, say_where
 from hub.store.roles import ensure_serving_role
 
 _READY_SECONDS = 90
@@ -35,6 +35,10 @@ class Hub:
         self._supervisor = supervisor
         self._is_stopping = False
         self._heard = now()
+
+    def add(self, child: Child) -> None:
+        """Run one more part beside the hub's own."""
+        self._supervisor.add(child)
 
     def serve(self) -> None:
         """Look after the children until SIGINT or SIGTERM."""
@@ -64,12 +68,12 @@ def running(host: str, port: int) -> Iterator[Hub]:
 
     Raises ``CannotStart`` with a sentence where the folder has a hub, the port is taken or a part does not come up.
     """
-    lock = hold_data(connection.data_dir())
+    lock = hold_data()
     supervisor = Supervisor()
     try:
         check_port(host, port)
         url = f"http://{_reachable(host)}:{port}"
-        say_who_holds(lock, f"process {os.getpid()}, {url}")
+        say_where(lock, url)
         _start_engines(supervisor)
         _prepare_database()
         _start_parts(supervisor, host, port, url)

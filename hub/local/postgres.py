@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: its programs from a wheel, its data in the hub's folder, reached through a private socket."""
+"""The embedded PostgreSQL: programs from a wheel, data in the hub's folder, reached through a private socket."""
 
 import importlib.util
 import os

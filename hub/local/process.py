@@ -1,4 +1,4 @@
-"""Starts other programs so that they end with the hub, and as somebody who is not root where a program asks for that."""
+"""Starts other programs so that they end with the hub, and not as root where a program refuses that."""
 
 import ctypes
 import os

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from logging.handlers import RotatingFileHandler
-from pathlib import Path
 from typing import TextIO
 
 from hub.local import connection
@@ -128,10 +127,11 @@ def python(*arguments: str, environment: dict[str, str] | None = None) -> Starte
     return lambda: spawn([sys.executable, "-m", *arguments], environment=environment)
 
 
-def hold_data(folder: Path) -> TextIO:
-    """The lock on a data folder, held while the file is open; raises ``CannotStart`` where another hub has it."""
-    folder.mkdir(mode=0o711, parents=True, exist_ok=True)
-    lock = (folder / "hub.lock").open("a+")
+def hold_data() -> TextIO:
+    """The lock on the data folder, held while the file is open; raises ``CannotStart`` where another hub has it."""
+    path = connection.lock_file()
+    path.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
+    lock = path.open("a+")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -139,17 +139,17 @@ def hold_data(folder: Path) -> TextIO:
         holder = lock.read().strip()
         lock.close()
         raise CannotStart(
-            f"A hub already runs on {folder}" + (f" ({holder})." if holder else "."),
+            f"A hub already runs on {path.parent}" + (f" ({holder})." if holder else "."),
             hint="Stop it first, or give this one another folder with --data.",
         ) from None
     return lock
 
 
-def say_who_holds(lock: TextIO, words: str) -> None:
-    """Write into the lock what a second hub is told."""
+def say_where(lock: TextIO, url: str) -> None:
+    """Write into the lock where the hub answers."""
     lock.seek(0)
     lock.truncate()
-    lock.write(words)
+    lock.write(url)
     lock.flush()
 
 

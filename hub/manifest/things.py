@@ -1,6 +1,6 @@
-"""Each kind of thing: what the hub has of it in a manifest's own words, and the commands that bring it to what is declared."""
+"""Each kind of thing in a manifest's own words, and the commands that bring it to what is declared."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from connectors import commands as connectors
@@ -192,7 +192,7 @@ def change_stream(thing: Stream, changed: dict[str, Any]) -> None:
     connectors.edit_stream(actor=HUB, stream=thing, **changed)
 
 
-def make_dataset(values: dict[str, Any], fields: list[Values]) -> None:
+def make_dataset(values: dict[str, Any], fields: Sequence[Values]) -> None:
     owner = needed(Agency, "agency", code=values["key"].partition(".")[0])
     plain = {key: value for key, value in values.items() if key in ("key", *catalog.DATASET_KEYS)}
     dataset = catalog.register_dataset(actor=HUB, agency=owner, fields=fields, **plain)
@@ -201,7 +201,7 @@ def make_dataset(values: dict[str, Any], fields: list[Values]) -> None:
         catalog.publish_dataset(actor=HUB, dataset=dataset)
 
 
-def change_dataset(thing: Dataset, changed: dict[str, Any], values: Values, fields: list[Values]) -> None:
+def change_dataset(thing: Dataset, changed: dict[str, Any], values: Values, fields: Sequence[Values]) -> None:
     """``fields`` are those that are new or differ."""
     if fields:
         catalog.set_fields(actor=HUB, dataset=thing, fields=fields)

@@ -85,7 +85,7 @@ def parse(text: str) -> Predicate:
     try:
         for token in parser.iter_parse():
             depth.count(token)
-        return cast(Predicate, parser.feed_eof())  # type: ignore[no-untyped-call]
+        return cast(Predicate, parser.feed_eof())
     except UnexpectedInput as error:
         raise _syntax_error(text, error, parser) from None
 
@@ -109,7 +109,7 @@ def _check_characters(text: str) -> None:
 
 
 class _Depth:
-    """Counts open parentheses and pending NOTs token by token, so that deep nesting ends before a tree is built from it."""
+    """Counts open parentheses and pending NOTs token by token: deep nesting ends before a tree is built from it."""
 
     def __init__(self) -> None:
         self._outer: list[int] = []
@@ -149,7 +149,7 @@ def _syntax_error(text: str, error: UnexpectedInput, parser: InteractiveParser) 
     at_end = token is None or token.type == "$END"
     position = len(text) if at_end or token is None else token.start_pos
     found = "The filter ends too early" if at_end else f"Unexpected {_shown(text, position or 0)}"
-    accepted = parser.accepts()  # type: ignore[no-untyped-call]
+    accepted = parser.accepts()
     expected = [words for terminal, words in _WORDS.items() if terminal in accepted]
     return FilterError(f"{found}; expected {' or '.join(expected)}" if expected else found, position=position)
 

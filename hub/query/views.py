@@ -55,12 +55,11 @@ _views: "OrderedDict[tuple[Caller, str, Mode, str], View]" = OrderedDict()
 _lock = Lock()
 
 
-def open_view(
-    caller: Caller, key: str, *, mode: Mode = "rows", agreement: str = "", is_stale: bool = False
-) -> View:
+def open_view(caller: Caller, key: str, *, mode: Mode = "rows", agreement: str = "", is_stale: bool = False) -> View:
     """The dataset ``key`` as ``caller`` sees it; kept for as long as neither epoch nor clock changes it.
 
-    ``is_stale`` says that what was kept did not hold: the rows have moved to another table. Raises ``NotFound`` where it does not exist for this caller and ``Forbidden`` where the gate denies it.
+    ``is_stale`` says that what was kept did not hold: the rows have moved to another table.
+    Raises ``NotFound`` where it does not exist for this caller and ``Forbidden`` where the gate denies it.
     """
     name = (caller, key, mode, agreement or caller.agreement)
     with _lock:

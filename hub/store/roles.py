@@ -18,14 +18,13 @@ def ensure_serving_role() -> None:
     The owner needs ``CREATEROLE`` only while the role is missing.
     """
     account = settings.DATABASES["serving"]
-    role = sql.Identifier(account["USER"])
+    name, password = str(account["USER"]), str(account["PASSWORD"])
+    role = sql.Identifier(name)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('serving role'))")
-        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [account["USER"]])
+        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name])
         known = cursor.fetchone() is not None
-        verifier = extensions.encrypt_password(
-            account["PASSWORD"], account["USER"], connection.connection, "scram-sha-256"
-        )
+        verifier = extensions.encrypt_password(password, name, connection.connection, "scram-sha-256")
         statement = "ALTER ROLE {} PASSWORD {}" if known else "CREATE ROLE {} LOGIN NOINHERIT PASSWORD {}"
         cursor.execute(sql.SQL(statement).format(role, sql.Literal(verifier)))
         for grant in _grants():

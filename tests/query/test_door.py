@@ -27,7 +27,9 @@ def rows(page: door.RowsPage) -> list[dict[str, Any]]:
 def test_page_is_ordered_by_the_key_and_hides_what_is_personal(flights: Dataset, read: Read) -> None:
     page = read(limit="2")
 
-    assert page.rows.startswith('{"id":1,"名字":"名1","delay":1.50,"at":"2020-01-01T00:01:00Z","tailnum":"N1","ratio":0.25')
+    assert page.rows.startswith(
+        '{"id":1,"名字":"名1","delay":1.50,"at":"2020-01-01T00:01:00Z","tailnum":"N1","ratio":0.25'
+    )
     assert "secret" not in page.rows
     assert [row["id"] for row in rows(page)] == [1, 2]
 
@@ -86,7 +88,9 @@ def test_hidden_field_behaves_as_one_that_does_not_exist(flights: Dataset, read:
     )
 
 
-def test_hashed_field_is_filtered_and_sorted_by_its_hash(flights: Dataset, rule: Callable[..., Rule], read: Read) -> None:
+def test_hashed_field_is_filtered_and_sorted_by_its_hash(
+    flights: Dataset, rule: Callable[..., Rule], read: Read
+) -> None:
     rule(target_field="tailnum", access="hash")
 
     masked = {row["id"]: row["tailnum"] for row in rows(read(limit="20"))}
@@ -98,7 +102,9 @@ def test_hashed_field_is_filtered_and_sorted_by_its_hash(flights: Dataset, rule:
     assert [row["tailnum"] for row in rows(read(sortby="tailnum", limit="20"))] == sorted(masked.values())
 
 
-def test_hash_is_another_one_for_each_agency(flights: Dataset, rule: Callable[..., Rule], read: Read, ops: Caller) -> None:
+def test_hash_is_another_one_for_each_agency(
+    flights: Dataset, rule: Callable[..., Rule], read: Read, ops: Caller
+) -> None:
     rule(target_field="tailnum", access="hash")
 
     assert rows(read(limit="1"))[0]["tailnum"] != rows(read(replace(ops, agency="met"), limit="1"))[0]["tailnum"]
@@ -113,7 +119,9 @@ def test_row_filter_holds_whatever_is_asked(flights: Dataset, rule: Callable[...
     assert read(count="exact").count == 2
 
 
-def test_denied_dataset_gives_nothing_and_says_what_to_do(flights: Dataset, rule: Callable[..., Rule], read: Read) -> None:
+def test_denied_dataset_gives_nothing_and_says_what_to_do(
+    flights: Dataset, rule: Callable[..., Rule], read: Read
+) -> None:
     rule(effect="prohibit")
 
     with pytest.raises(Forbidden) as denied:
@@ -180,7 +188,9 @@ def test_equality_finds_every_value_that_was_shown(flights: Dataset, read: Read,
         assert row["id"] in [found["id"] for found in rows(read(**{name: text}, limit="20", numbers="string"))]
 
 
-def test_streams_carry_the_whole_view_and_close_their_event(flights: Dataset, ops: Caller, transactional_db: None) -> None:
+def test_streams_carry_the_whole_view_and_close_their_event(
+    flights: Dataset, ops: Caller, transactional_db: None
+) -> None:
     query = parse_rows_query({"limit": ["all"], "f": ["csv"], "properties": ["id,名字,delay,at,ok"]})
 
     stream = door.stream_rows(ops, "dot.flights", query)

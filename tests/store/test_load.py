@@ -120,7 +120,8 @@ def _relation(dataset: Dataset) -> Relation:
 def _log(dataset: Dataset) -> list[tuple[int, str, str, float | None]]:
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT _v, op, before ->> 'c1', (before -> 'c3')::float FROM {_relation(dataset).change_log} ORDER BY 1, 2"
+            "SELECT _v, op, before ->> 'c1', (before -> 'c3')::float"
+            f" FROM {_relation(dataset).change_log} ORDER BY 1, 2"
         )
         return cursor.fetchall()
 

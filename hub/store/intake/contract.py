@@ -85,7 +85,7 @@ class FieldContract:
             yield "codes", Sql(f"NOT {cell} = ANY(%s)", (list(self.codes),))
 
     def _is_of_type(self) -> str:
-        """Whether the text is a value of the type: PostgreSQL parses it, and it holds nothing but what ought to be there.
+        """Whether the text is a value of the type: it parses, and holds nothing but what ought to be there.
 
         PostgreSQL alone would also take ``today``, ``0x1F``, ``NaN``, spaces. Looking for a character that ought not
         to be there costs a quarter of matching a whole pattern, so patterns are left for what is unusual.

@@ -41,7 +41,7 @@ def check(staging: Staging, dataset: Dataset, run: UUID) -> int:
         faulty = join(" OR ", [field.fault() + " IS NOT NULL" for field in checked])
         found = Sql(f"INSERT INTO {staging.bad} SELECT ctid FROM {staging.table} WHERE ") + faulty
         cursor.execute(found.text, found.params)
-        count = cursor.rowcount
+        count = int(cursor.rowcount)
         if count:
             kept = _kept(staging, checked, dataset, run)
             cursor.execute(kept.text, kept.params)

@@ -58,7 +58,8 @@ def greatest(staging: Staging, name: str) -> str | None:
     text = f"(to_json({largest}) #>> '{{}}') || 'Z'" if field.type == "datetime" else f"{largest}::text"
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {text} FROM {staging.table} s WHERE NOT EXISTS (SELECT FROM {staging.bad} b WHERE b.place = s.ctid)"
+            f"SELECT {text} FROM {staging.table} s"
+            f" WHERE NOT EXISTS (SELECT FROM {staging.bad} b WHERE b.place = s.ctid)"
         )
         (value,) = cursor.fetchone()
         return value if value is None else str(value)

@@ -80,7 +80,7 @@ def streamed(held: Pass, selection: Selection, row: str) -> Sql:
 
 
 def still_open(held: Pass) -> Sql:
-    """Answers one row while the pass holds. The pointer may have moved: a stream goes on over the rows it began with."""
+    """Answers one row while the pass holds, whatever the pointer: a stream goes on over the rows it began with."""
     return "SELECT true FROM (" + _gate(held, pointer=False) + ") gate"
 
 
@@ -98,7 +98,8 @@ def _gate(held: Pass, *, pointer: bool = True) -> Sql:
         gate += Sql(" AND r.generation = %s", (held.generation,))
     if held.token is not None:
         gate += Sql(
-            " AND EXISTS (SELECT FROM accounts_token WHERE id = %s AND revoked_at IS NULL AND expires_at > statement_timestamp())",
+            " AND EXISTS (SELECT FROM accounts_token"
+            " WHERE id = %s AND revoked_at IS NULL AND expires_at > statement_timestamp())",
             (str(held.token),),
         )
     return gate
@@ -107,7 +108,8 @@ def _gate(held: Pass, *, pointer: bool = True) -> Sql:
 def _event(reading: Reading, extra: Sql, source: str = " FROM gate") -> Sql:
     return (
         Sql(
-            "INSERT INTO audit_event (id, kind, agency, actor, dataset, details) SELECT %s, %s, %s, %s, %s, %s::jsonb || ",
+            "INSERT INTO audit_event (id, kind, agency, actor, dataset, details)"
+            " SELECT %s, %s, %s, %s, %s, %s::jsonb || ",
             (
                 str(reading.id),
                 reading.kind,

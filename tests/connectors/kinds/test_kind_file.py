@@ -398,7 +398,7 @@ def test_web_folder_is_discovered_from_its_index(serve: Serve) -> None:
 
 
 def test_unreachable_server_is_down() -> None:
-    with pytest.raises(SourceDown, match="Nothing answers at 127.0.0.1 port 1"):
+    with pytest.raises(SourceDown, match=r"Nothing answers at 127\.0\.0\.1 port 1"):
         read(File({"url": "http://127.0.0.1:1/", "allow_loopback": True}, {}))
 
 

@@ -147,9 +147,9 @@ def test_wrong_password_is_refused_and_not_repeated(config: dict[str, Any]) -> N
 def test_missing_table_and_column_are_named(postgres: Postgres, execute: Execute) -> None:
     execute("CREATE TABLE t (a int)")
 
-    with pytest.raises(SourceMissing, match="public.flights does not exist") as table:
+    with pytest.raises(SourceMissing, match=r"public\.flights does not exist") as table:
         list(postgres.read(Extract({"table": "flights"})))
-    with pytest.raises(SourceMissing, match="public.t has no column 'b'") as column:
+    with pytest.raises(SourceMissing, match=r"public\.t has no column 'b'") as column:
         list(postgres.read(Extract({"table": "t"}, ("a", "b"))))
 
     assert (table.value.code, column.value.code) == ("source-no-table", "source-no-column")
@@ -165,7 +165,7 @@ def test_forbidden_table_is_refused(
         reader = Postgres({**config, "user": "kinds_reader"}, {"password": "reader"})
 
         assert rows_of(reader.read(Extract({"table": "open_t"}))) == []
-        with pytest.raises(SourceRefused, match="may not read public.secret_t"):
+        with pytest.raises(SourceRefused, match=r"may not read public\.secret_t"):
             list(reader.read(Extract({"table": "secret_t"})))
         assert [found.name for found in reader.discover()] == ["public.open_t"]
     finally:

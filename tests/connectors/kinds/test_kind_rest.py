@@ -161,7 +161,8 @@ def test_incremental_read_passes_the_cursor_on(serve: Serve) -> None:
 
     list(source.read(Extract(select, ("id",), cursor="at", since="2013-01-01T05:00:00Z")))
 
-    assert source.is_incremental(select) and not source.is_incremental({})
+    assert source.is_incremental(select)
+    assert not source.is_incremental({})
     assert {asked.params["updated_since"] for asked in served.asked} == {"2013-01-01T05:00:00Z"}
 
 
@@ -218,7 +219,8 @@ def test_what_is_no_data_is_explained(serve: Serve, answer: Reply, error: type[E
 
     assert caught.value.code == code  # type: ignore[attr-defined]
     assert caught.value.hint  # type: ignore[attr-defined]
-    assert "Example" not in str(caught.value) and "very-secret" not in str(caught.value)
+    assert "Example" not in str(caught.value)
+    assert "very-secret" not in str(caught.value)
 
 
 def test_web_page_names_its_type(serve: Serve) -> None:
@@ -245,7 +247,8 @@ def test_failing_server_is_asked_again_with_growing_pauses(serve: Serve) -> None
     source.sleep = waits.append  # type: ignore[method-assign,assignment]
 
     assert read(source) == CELLS
-    assert len(waits) == 3 and all(0.1 * 2**n / 2 <= wait <= 0.1 * 2**n for n, wait in enumerate(waits, start=1))
+    assert len(waits) == 3
+    assert all(0.1 * 2**n / 2 <= wait <= 0.1 * 2**n for n, wait in enumerate(waits, start=1))
 
 
 def test_discover_finds_where_the_records_are(serve: Serve) -> None:

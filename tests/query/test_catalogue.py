@@ -1,0 +1,156 @@
+"""What is listed is what would be decided, dataset by dataset."""
+
+import random
+from datetime import timedelta
+from itertools import product
+
+import pytest
+from django.utils.timezone import now
+from guardian.shortcuts import assign_perm
+
+from hub.accounts.caller import Caller
+from hub.accounts.models import Agency, AgencyGroup, Client, Membership, User
+from hub.catalog.models import Dataset
+from hub.errors import NotFound
+from hub.query.catalogue import readable_datasets, visible_datasets, with_access
+from hub.query.views import decision_for
+from policies.explain import availability
+from policies.models import Agreement, Rule
+
+AGENCIES = ("dot", "ops", "met")
+PAST, SOON = timedelta(days=-1), timedelta(days=1)
+
+
+def _caller(agency: str, **values: object) -> Caller:
+    groups = frozenset({"emergency"} if agency == "ops" else ())
+    return Caller(agency=agency, groups=groups, **values)  # type: ignore[arg-type]
+
+
+CALLERS = {
+    "reader": _caller("ops", client="ops/app"),
+    "other": _caller("met", email="a@met.example"),
+    "owner": _caller("dot", client="dot/app"),
+    "publisher": _caller("dot", email="p@dot.example", roles=frozenset({"publisher"})),
+    "steward": _caller("dot", email="s@dot.example"),
+    "public": _caller("dot", client="dot/site", is_external=True),
+    "authority": _caller("met", email="b@met.example", roles=frozenset({"authority"})),
+    "auditor": _caller("met", email="c@met.example", roles=frozenset({"auditor"})),
+    "scoped": _caller("ops", client="ops/app", scopes=frozenset({"read:dot.*", "read:met.d7", "manage"})),
+    "narrow": _caller("ops", client="ops/app", scopes=frozenset({"manage"})),
+    "bound": _caller("ops", client="ops/app", agreement="agreement-0"),
+    "misbound": _caller("ops", client="ops/app", agreement="nobodys"),
+}
+
+
+@pytest.fixture(params=range(4))
+def world(request: pytest.FixtureRequest, db: None) -> None:
+    """Datasets of every class and status under random rules and agreements."""
+    dice = random.Random(request.param)
+    agencies = {code: Agency.objects.create(code=code, name=code) for code in AGENCIES}
+    group = AgencyGroup.objects.create(key="emergency")
+    group.agencies.add(agencies["ops"])
+    client = Client.objects.create(agency=agencies["ops"], name="app")
+    user = User.objects.create_user("s@dot.example")
+    Membership.objects.create(user=user, agency=agencies["dot"])
+    kinds = list(product(("unconditional", "conditional", "closed"), (False, True), ("published", "draft", "retired")))
+    datasets = [
+        Dataset.objects.create(
+            agency=agencies[dice.choice(("dot", "dot", "met"))],
+            key=f"k{index}",
+            title="t",
+            sharing_class=kind,
+            is_secret=is_secret,
+            status=status,
+            reason="because",
+        )
+        for index, (kind, is_secret, status) in enumerate(kinds * 2)
+    ]
+    for index, dataset in enumerate(datasets):
+        dataset.key = f"{dataset.agency.code}.d{index}"
+        dataset.save()
+        if dataset.agency.code == "dot" and dice.random() < 0.3:
+            assign_perm("steward_dataset", user, dataset)
+    for index in range(40):
+        _rule(dice, index, datasets, agencies, group, client)
+    for index in range(12):
+        _agreement(dice, index, dice.choice(datasets), agencies["ops"], client)
+
+
+def _rule(
+    dice: random.Random,
+    index: int,
+    datasets: list[Dataset],
+    agencies: dict[str, Agency],
+    group: AgencyGroup,
+    client: Client,
+) -> None:
+    dataset = dice.choice(datasets)
+    target = dice.choice(
+        [{"target_dataset": dataset}] * 6 + [{"target_agency": dataset.agency}] + [{}] * (index % 20 == 0)
+    )
+    party = dice.choice([{"party_agency": agencies["ops"]}, {"party_client": client}, {"party_group": group}, {}])
+    has_filter = "target_dataset" in target and dice.random() < 0.2
+    effect = dice.choice(("permit", "permit", "prohibit"))
+    Rule.objects.create(
+        key=f"r{index}",
+        status=dice.choice(("approved",) * 4 + ("draft", "retired")),
+        effect=effect,
+        is_firm=effect == "prohibit" and dice.random() < 0.3,
+        filter="id = 1" if has_filter else "",
+        modes=dice.choice(([], [], ["aggregate"], ["rows"])) if effect == "permit" else [],
+        valid_from=dice.choice((None, None, now() + PAST, now() + SOON)),
+        valid_to=dice.choice((None, None, now() + PAST / 2, now() + SOON * 2)),
+        reason="because",
+        author="a",
+        approver="b",
+        **target,
+        **party,
+    )
+
+
+def _agreement(dice: random.Random, index: int, dataset: Dataset, agency: Agency, client: Client) -> None:
+    agreement = Agreement.objects.create(
+        key=f"agreement-{index}",
+        dataset=dataset,
+        agency=agency,
+        modes=dice.choice(([], ["aggregate"])),
+        purpose="p",
+        valid_from=now() + PAST * 2,
+        valid_to=now() + dice.choice((SOON, SOON, PAST)),
+        ended_at=dice.choice((None, None, now())),
+        agreed_by="a",
+    )
+    if dice.random() < 0.3:
+        agreement.clients.add(client)
+    elif dice.random() < 0.2:
+        agreement.clients.add(Client.objects.create(agency=agency, name=f"other{index}"))
+
+
+@pytest.mark.usefixtures("world")
+def test_lists_agree_with_decisions() -> None:
+    told: set[tuple[str, bool, str]] = set()
+    for name, caller in CALLERS.items():
+        listed = dict(with_access(visible_datasets(caller), caller).values_list("key", "access"))
+        readable = set(readable_datasets(caller).values_list("key", flat=True))
+        for dataset in Dataset.objects.all():
+            try:
+                decision = decision_for(caller, dataset.key)
+            except NotFound:
+                assert dataset.key not in listed, (name, dataset.key)
+                continue
+            assert dataset.key in listed, (name, dataset.key)
+            assert (dataset.key in readable) == decision.permit, (name, dataset.key, decision.code)
+            if decision.code != "agreement-invalid":
+                assert listed[dataset.key] == availability(decision), (name, dataset.key)
+            told.add((dataset.sharing_class, dataset.is_secret, decision.code))
+    assert len(told) > 6
+
+
+@pytest.mark.usefixtures("world")
+@pytest.mark.parametrize("mode", ["aggregate", "export"])
+def test_readable_in_other_modes_agrees_with_decisions(mode: str) -> None:
+    for name, caller in CALLERS.items():
+        readable = set(readable_datasets(caller, mode).values_list("key", flat=True))  # type: ignore[arg-type]
+        for key in visible_datasets(caller).values_list("key", flat=True):
+            permit = decision_for(caller, key, mode).permit  # type: ignore[arg-type]
+            assert (key in readable) == permit, (name, key)
