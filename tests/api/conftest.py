@@ -3,7 +3,7 @@ against the OpenAPI document."""
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
@@ -171,9 +171,8 @@ def caller() -> Callable[[Api], Any]:
 
 
 @pytest.fixture(autouse=True)
-def no_limits_left_over() -> Iterator[None]:
+def no_limits_left_over() -> None:
     """Each test has a minute of its own."""
     from hub.api.throttling import forget_requests
 
     forget_requests()
-    yield
