@@ -1,31 +1,67 @@
 """Who may change what, on one screen."""
 
-from hub.accounts.caller import Caller
+from collections.abc import Iterable
+
+from hub.accounts.caller import HUB, Caller
 from hub.errors import Forbidden
+
+MANAGE = "manage"
+GIVEN_BY_REVIEWERS = frozenset({"requester"})
+"""A reviewer who could make a publisher, or carry its token, would write and approve as two persons in one."""
+
+
+def is_hub(actor: Caller) -> bool:
+    """Whether the hub itself acts: a manifest, the server's command line, its own clock. Nobody else has no agency."""
+    return not actor.agency and actor.name == HUB.name
+
+
+def holds(actor: Caller, *roles: str) -> bool:
+    """Whether the actor has one of these roles, and carries no token that is for reading alone."""
+    return actor.has_role(*roles) and (not actor.scopes or MANAGE in actor.scopes)
+
+
+def is_of(actor: Caller, agency: str, *roles: str) -> bool:
+    """Whether the actor has one of these roles in this very agency."""
+    return actor.agency == agency and holds(actor, *roles)
 
 
 def require_system(actor: Caller, what: str) -> None:
-    """Agencies, groups and the hub's own settings."""
-    if not actor.has_role("system"):
+    """Agencies, and the hub's own settings."""
+    if not holds(actor, "system"):
         raise Forbidden(f"{what} is for the hub's administrators.", hint="Ask for the platform role system.")
 
 
 def require_head_of(actor: Caller, agency: str, what: str) -> None:
     """Members, clients and tokens of an agency: its reviewers, and the hub's administrators."""
-    if actor.has_role("system") or (actor.agency == agency and actor.has_role("reviewer")):
-        return
-    raise Forbidden(f"{what} is for the reviewers of {agency}.", hint=f"Ask for the role reviewer in {agency}.")
+    if not (holds(actor, "system") or is_of(actor, agency, "reviewer")):
+        raise Forbidden(f"{what} is for the reviewers of {agency}.", hint=f"Ask for the role reviewer in {agency}.")
+
+
+def require_may_give(actor: Caller, roles: Iterable[str]) -> None:
+    """Giving or taking these roles, or acting for a client that holds them."""
+    beyond = sorted(set(roles) - GIVEN_BY_REVIEWERS)
+    if beyond and not holds(actor, "system"):
+        raise Forbidden(
+            f"{', '.join(beyond)} is given and taken by the hub's administrators.",
+            hint=f"Yours to give: {', '.join(sorted(GIVEN_BY_REVIEWERS))}.",
+        )
 
 
 def require_publisher(actor: Caller, agency: str, what: str) -> None:
-    """Datasets, sources and streams of an agency."""
-    if actor.has_role("system") or (actor.agency == agency and actor.has_role("publisher", "reviewer")):
-        return
-    raise Forbidden(f"{what} is for the publishers of {agency}.", hint=f"Ask for the role publisher in {agency}.")
+    """What is prepared for another's review: datasets, sources, streams and rules of an agency."""
+    if not (holds(actor, "system") or is_of(actor, agency, "publisher", "reviewer")):
+        raise Forbidden(f"{what} is for the publishers of {agency}.", hint=f"Ask for the role publisher in {agency}.")
 
 
 def require_reviewer(actor: Caller, agency: str, what: str) -> None:
     """The second person's word: a reviewer of the owner, or the authority."""
-    if actor.has_role("authority") or (actor.agency == agency and actor.has_role("reviewer")):
-        return
-    raise Forbidden(f"{what} is for the reviewers of {agency}.", hint=f"Ask for the role reviewer in {agency}.")
+    if not (holds(actor, "authority") or is_of(actor, agency, "reviewer")):
+        raise Forbidden(f"{what} is for the reviewers of {agency}.", hint=f"Ask for the role reviewer in {agency}.")
+
+
+def require_other_person(actor: Caller, first: str, what: str) -> None:
+    """Two persons: whoever did the first step does not do the second."""
+    if actor.name == first:
+        raise Forbidden(
+            f"{what} takes another person than {first}.", code="second-person", hint="Ask another reviewer."
+        )

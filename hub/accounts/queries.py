@@ -1,19 +1,22 @@
 """Who is asking, as plain data."""
 
 import hashlib
-from uuid import UUID
+from dataclasses import replace
+from typing import Any
 
-from django.db.models import Q
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils.timezone import now
 
 from hub.accounts.caller import Caller
-from hub.accounts.models import Agency, AgencyGroup, Client, Epoch, Membership, Token, User
+from hub.accounts.models import AgencyGroup, Client, Epoch, Membership, Token, User
+from hub.accounts.permissions import is_hub
 from hub.errors import Unauthenticated
 
 
 def token_digest(secret: str) -> bytes:
     """What is kept of a token: SHA-256 of its text, which holds 32 random bytes."""
-    return hashlib.sha256(secret.encode()).digest()
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
 def current_epoch() -> int:
@@ -23,62 +26,88 @@ def current_epoch() -> int:
 
 def caller_for_token(secret: str) -> Caller | None:
     """The client that carries ``secret``; None where it is unknown or has ended, or its client or agency is off."""
-    return _caller_for_token(Q(digest=token_digest(secret)))
+    return _carrier(_live_tokens().filter(digest=token_digest(secret)))
 
 
 def caller_for_user(user: User, agency: str | None = None) -> Caller | None:
     """The member behind ``user`` in ``agency``, by default in the first of its agencies; None where it has none."""
-    if not user.is_active:
-        return None
-    memberships = Membership.objects.filter(user=user, agency__is_active=True).select_related("agency")
-    if agency is not None:
-        memberships = memberships.filter(agency__code=agency)
-    membership = memberships.order_by("agency__code").first()
-    if membership is None:
-        return None
-    return Caller(
-        agency=membership.agency.code,
-        email=user.email,
-        groups=_groups(membership.agency),
-        roles=frozenset(membership.roles),
-        epoch=current_epoch(),
-    )
+    return _member(Membership.objects.filter(user=user.pk), agency)
 
 
 def refreshed(caller: Caller) -> Caller:
-    """The same caller as it is by now; raises ``Unauthenticated`` where its token or membership has ended."""
+    """The same caller as it is by now; raises ``Unauthenticated`` where its token, client or membership has ended."""
+    if is_hub(caller):
+        return replace(caller, epoch=current_epoch())
     if caller.token is not None:
-        renewed = _caller_for_token(Q(pk=caller.token))
+        renewed = _carrier(_live_tokens().filter(pk=caller.token))
+    elif caller.client:
+        renewed = _program(caller)
     else:
-        user = User.objects.filter(email=caller.email).first()
-        renewed = caller_for_user(user, caller.agency) if user is not None else None
+        renewed = _member(Membership.objects.filter(user__email=caller.email), caller.agency)
     if renewed is None:
         raise Unauthenticated("The token or membership has ended.", hint="Sign in again, or use another token.")
     return renewed
 
 
-def _caller_for_token(which: Q) -> Caller | None:
-    token = (
-        Token.objects.filter(which, revoked_at=None, expires_at__gt=now())
-        .filter(client__is_active=True, client__agency__is_active=True)
-        .select_related("client__agency")
-        .first()
+def _live_tokens() -> QuerySet[Token]:
+    return Token.objects.filter(
+        revoked_at=None, expires_at__gt=now(), client__is_active=True, client__agency__is_active=True
     )
+
+
+def _carrier(tokens: QuerySet[Token]) -> Caller | None:
+    token = tokens.select_related("client__agency").annotate(**_circumstances("client__agency")).first()
     if token is None:
         return None
-    client: Client = token.client
+    told = _client_caller(token.client, token)
+    return replace(told, token=token.pk, scopes=frozenset(token.scopes), agreement=token.agreement)
+
+
+def _program(caller: Caller) -> Caller | None:
+    """A client that came without a token."""
+    agency, _, name = caller.client.partition("/")
+    clients = Client.objects.filter(agency__code=agency, name=name, is_active=True, agency__is_active=True)
+    client = clients.select_related("agency").annotate(**_circumstances("agency")).first()
+    if client is None:
+        return None
+    return replace(_client_caller(client, client), scopes=caller.scopes, agreement=caller.agreement)
+
+
+def _client_caller(client: Client, told: Any) -> Caller:
     return Caller(
         agency=client.agency.code,
         client=str(client),
-        groups=_groups(client.agency),
+        groups=frozenset(told.group_keys),
         roles=frozenset(client.roles),
         is_external=client.is_external,
-        token=UUID(str(token.pk)),
-        scopes=frozenset(token.scopes),
-        agreement=token.agreement,
-        epoch=current_epoch(),
+        epoch=told.epoch_value,
     )
 
 
-def _groups(agency: Agency) -> frozenset[str]:
-    return frozenset(AgencyGroup.objects.filter(agencies=agency).values_list("key", flat=True))
+def _member(memberships: QuerySet[Membership], agency: str | None) -> Caller | None:
+    memberships = memberships.filter(user__is_active=True, agency__is_active=True)
+    if agency is not None:
+        memberships = memberships.filter(agency__code=agency)
+    told: Any = (
+        memberships.select_related("agency", "user")
+        .annotate(**_circumstances("agency"))
+        .order_by("agency__code")
+        .first()
+    )
+    if told is None:
+        return None
+    return Caller(
+        agency=told.agency.code,
+        email=told.user.email,
+        groups=frozenset(told.group_keys),
+        roles=frozenset(told.roles),
+        epoch=told.epoch_value,
+    )
+
+
+def _circumstances(agency: str) -> dict[str, Any]:
+    """The agency's groups and the epoch, read in the same statement and so of the same moment."""
+    return {
+        "group_keys": ArraySubquery(AgencyGroup.objects.filter(agencies=OuterRef(agency)).values("key")),
+        "epoch_value": Subquery(Epoch.objects.filter(pk=1).values("value")[:1]),
+    }

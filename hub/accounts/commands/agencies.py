@@ -1,0 +1,88 @@
+"""Changes to agencies and to groups of them."""
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+from django.db import transaction
+
+from hub.accounts.caller import Caller
+from hub.accounts.commands.checks import agency_named, check_known, checked_name, invalid, taken
+from hub.accounts.commands.epoch import bump_epoch
+from hub.accounts.models import AGENCY_CODE, Agency, AgencyGroup
+from hub.accounts.permissions import holds, require_system
+from hub.audit.commands import record
+
+_GROUP_KEY: Final = r"^[a-z][a-z0-9_-]{0,59}\Z"
+
+
+@transaction.atomic
+def create_agency(*, actor: Caller, code: str, name: str, name_zh: str = "", parent: str = "") -> Agency:
+    """A department; ``parent`` is its place in the directory and gives no right."""
+    require_system(actor, "Making agencies")
+    if not re.match(AGENCY_CODE, code):
+        raise invalid("code", f"{code!r} is no agency code: a small letter, then 1 to 30 of a-z, 0-9 and -.")
+    if Agency.objects.filter(code=code).exists():
+        raise taken("code", f"There is already an agency {code}.")
+    agency = Agency.objects.create(
+        code=code,
+        name=checked_name("name", name),
+        name_zh=checked_name("name_zh", name_zh, is_optional=True),
+        parent=agency_named("parent", parent),
+    )
+    record(actor=actor, kind="agency.created", subject=code)
+    return agency
+
+
+@transaction.atomic
+def edit_agency(*, actor: Caller, agency: Agency, **values: Any) -> Agency:
+    """Change ``name``, ``name_zh`` or ``parent`` (a code, empty for none)."""
+    require_system(actor, "Changing agencies")
+    check_known(values, {"name", "name_zh", "parent"})
+    if "name" in values:
+        agency.name = checked_name("name", values["name"])
+    if "name_zh" in values:
+        agency.name_zh = checked_name("name_zh", values["name_zh"], is_optional=True)
+    if "parent" in values:
+        agency.parent = agency_named("parent", values["parent"] or "")
+        _check_no_circle(agency)
+    agency.save(update_fields=list(values) or None)
+    record(actor=actor, kind="agency.edited", subject=agency.code, changed=sorted(values))
+    return agency
+
+
+@transaction.atomic
+def switch_agency(*, actor: Caller, agency: Agency, is_active: bool) -> Agency:
+    """Let an agency's members and clients in, or all of them out, from the next request on."""
+    require_system(actor, "Switching agencies off")
+    agency.is_active = is_active
+    agency.save(update_fields=["is_active"])
+    bump_epoch()
+    record(actor=actor, kind="agency.switched", subject=agency.code, is_active=is_active)
+    return agency
+
+
+@transaction.atomic
+def set_group(*, actor: Caller, key: str, agencies: Sequence[str]) -> AgencyGroup:
+    """Exactly these agencies (codes) are in the group from now on; it is made where there is none."""
+    if not holds(actor, "authority"):
+        require_system(actor, "Setting groups of agencies")
+    if not re.match(_GROUP_KEY, key):
+        raise invalid("key", f"{key!r} is no key of a group: a small letter, then a-z, 0-9, - and _, at most 60.")
+    found = {agency.code: agency for agency in Agency.objects.filter(code__in=agencies)}
+    unknown = [code for code in agencies if code not in found]
+    if unknown:
+        raise invalid("agencies", f"There is no agency {', '.join(unknown)}.")
+    group, _ = AgencyGroup.objects.get_or_create(key=key)
+    group.agencies.set(found.values())
+    bump_epoch()
+    record(actor=actor, kind="group.set", subject=key, agencies=sorted(found))
+    return group
+
+
+def _check_no_circle(agency: Agency) -> None:
+    above = agency.parent
+    while above is not None:
+        if above.pk == agency.pk:
+            raise invalid("parent", f"{agency.code} would be above itself.")
+        above = above.parent

@@ -1,0 +1,69 @@
+"""Changes to people's places in agencies."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+
+from hub.accounts.caller import Caller
+from hub.accounts.commands.checks import checked_roles, invalid
+from hub.accounts.commands.epoch import bump_epoch
+from hub.accounts.invitations import invite
+from hub.accounts.models import Agency, Membership, User
+from hub.accounts.permissions import GIVEN_BY_REVIEWERS, holds, require_head_of, require_may_give
+from hub.audit.commands import record
+
+_MAX_EMAIL: Final = 254
+
+
+@transaction.atomic
+def set_member(*, actor: Caller, agency: Agency, email: str, roles: Iterable[str]) -> tuple[Membership, str | None]:
+    """A person's roles in ``agency``; who has no password yet gets a link to set one, answered as its path.
+
+    The path is None too where the person has, elsewhere or here, more than the actor could give.
+    """
+    require_head_of(actor, agency.code, "Inviting people")
+    email = _checked_email(email)
+    wanted = checked_roles(roles)
+    user = User.objects.filter(email=email).first() or User.objects.create_user(email)
+    membership = Membership.objects.select_for_update().filter(user=user, agency=agency).first()
+    membership = membership or Membership(user=user, agency=agency)
+    require_may_give(actor, set(membership.roles) ^ set(wanted))
+    membership.roles = wanted
+    membership.save()
+    bump_epoch()
+    record(actor=actor, kind="member.set", subject=email, member_of=agency.code, roles=wanted)
+    is_pending = user.is_active and not user.has_usable_password()
+    return membership, invite(user) if is_pending and _may_open_account(actor, user) else None
+
+
+@transaction.atomic
+def remove_member(*, actor: Caller, membership: Membership) -> None:
+    """End a person's place in an agency; what they did stays on record."""
+    require_head_of(actor, membership.agency.code, "Removing people")
+    require_may_give(actor, membership.roles)
+    email, code = membership.user.email, membership.agency.code
+    membership.delete()
+    bump_epoch()
+    record(actor=actor, kind="member.removed", subject=email, member_of=code)
+
+
+def _may_open_account(actor: Caller, user: User) -> bool:
+    """Whoever holds the link becomes the person, with all the person may do."""
+    if holds(actor, "system"):
+        return True
+    within_reach = {"agency__code": actor.agency, "roles__contained_by": sorted(GIVEN_BY_REVIEWERS)}
+    return not user.memberships.exclude(**within_reach).exists()
+
+
+def _checked_email(email: str) -> str:
+    email = email.strip().lower()
+    try:
+        validate_email(email)
+    except ValidationError:
+        raise invalid("email", f"{email!r} is no mail address.") from None
+    if len(email) > _MAX_EMAIL:
+        raise invalid("email", f"A mail address has at most {_MAX_EMAIL} characters.")
+    return email
