@@ -1,16 +1,19 @@
 """The fields of a dataset as they are declared: read, checked, and brought to what is declared."""
 
 import re
-from collections.abc import Mapping, Sequence
-from datetime import date, datetime, time
-from decimal import Decimal, InvalidOperation
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from hub.catalog.contracts import bound_text, contract_faults
 from hub.catalog.models import FIELD_NAME, SENSITIVITIES, Dataset, Field
+from hub.catalog.texts import flag_faults, text_faults
 from hub.errors import FieldError
 from hub.predicates import FIELD_TYPES
 
 MAX_NAME: Final = 60
+CLEAR: Final = frozenset({"public", "internal"})
+"""The sensitivities that show a field where no rule says otherwise."""
+
 _COLUMNS: Final[Mapping[str, str]] = {
     "name": "name",
     "type": "type",
@@ -30,17 +33,20 @@ _COLUMNS: Final[Mapping[str, str]] = {
 }
 """From the word in a manifest or a request's body to the model's column."""
 FIELD_KEYS: Final = tuple(_COLUMNS)
-_ORDERED: Final = frozenset({"integer", "number", "decimal", "date", "datetime", "time"})
+_TEXTS: Final = {"title": 200, "title_zh": 200, "description": 0, "description_zh": 0, "unit": 60, "link": 60}
+_CONTRACT: Final = ("type", "min", "max", "pattern", "codes")
 
 
-def check_fields(tables: Sequence[Mapping[str, Any]]) -> list[FieldError]:
-    """What is wrong with declared fields, each with its place, such as ``fields[2].type``."""
+def check_fields(tables: Sequence[Mapping[str, Any]], present: Mapping[str, Field] = {}) -> list[FieldError]:
+    """What is wrong with declared fields, each with its place, such as ``fields[2].type``.
+
+    A table for one of the ``present`` fields (by name) may leave out whatever stays as it is.
+    """
     errors: list[FieldError] = []
     seen: dict[str, int] = {}
     for index, table in enumerate(tables):
-        place = f"fields[{index}]"
-        errors += [FieldError(f"{place}.{key}", "invalid", message) for key, message in _faults(table)]
-        name = str(table.get("name", ""))
+        place, name = f"fields[{index}]", str(table.get("name", ""))
+        errors += _faults(place, table, present.get(name))
         if name in seen:
             message = f"The fields {seen[name] + 1} and {index + 1} have the same name, {name}."
             errors.append(FieldError(f"{place}.name", "duplicate", message))
@@ -48,7 +54,7 @@ def check_fields(tables: Sequence[Mapping[str, Any]]) -> list[FieldError]:
     return errors
 
 
-def set_declared(dataset: Dataset, tables: Sequence[Mapping[str, Any]], sensitivity: str) -> list[str]:
+def set_declared(dataset: Dataset, tables: Iterable[Mapping[str, Any]], sensitivity: str) -> list[str]:
     """Add and change fields so that they are as declared; answers the names of those that are new or differ.
 
     A number, once given, stays with its field. ``sensitivity`` is for fields declared without one that are new.
@@ -71,70 +77,53 @@ def set_declared(dataset: Dataset, tables: Sequence[Mapping[str, Any]], sensitiv
     return touched
 
 
+def shows_more(table: Mapping[str, Any], present: Field | None, sensitivity: str) -> bool:
+    """Whether others come to see a field by this table; ``sensitivity`` is that of a new field without one."""
+    after = table.get("sensitivity", present.sensitivity if present else sensitivity)
+    was_clear = present is not None and present.sensitivity in CLEAR
+    is_told = present is not None and present.is_secret and not table.get("secret", True)
+    return is_told or (after in CLEAR and not was_clear)
+
+
 def _values(table: Mapping[str, Any]) -> dict[str, Any]:
     values = {_COLUMNS[key]: value for key, value in table.items()}
     for bound in ("minimum", "maximum"):
         if bound in values:
-            values[bound] = _text(values[bound])
+            values[bound] = bound_text(values[bound])
     if "codes" in values:
-        values["codes"] = [str(code) for code in values["codes"]]
+        values["codes"] = [bound_text(code) for code in values["codes"] or ()]
     return values
 
 
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    return value.isoformat() if isinstance(value, date | datetime | time) else str(value)
+def _faults(place: str, table: Mapping[str, Any], present: Field | None) -> list[FieldError]:
+    known = ", ".join(FIELD_KEYS)
+    errors = [
+        FieldError(f"{place}.{key}", "unknown", f"A field has no {key}; it has {known}.")
+        for key in table
+        if key not in _COLUMNS
+    ]
+    errors += _word_faults(place, table, present)
+    for key, limit in _TEXTS.items():
+        if key in table:
+            errors += text_faults(f"{place}.{key}", table[key], limit)
+    for key in ("secret", "required"):
+        if key in table:
+            errors += flag_faults(f"{place}.{key}", table[key])
+    contract = {key: getattr(present, _COLUMNS[key]) for key in _CONTRACT} if present else {}
+    contract |= {key: table[key] for key in _CONTRACT if key in table}
+    return errors + (contract_faults(place, contract) if contract.get("type") in FIELD_TYPES else [])
 
 
-def _faults(table: Mapping[str, Any]) -> list[tuple[str, str]]:
-    faults = [(key, f"A field has no {key}; it has {', '.join(FIELD_KEYS)}.") for key in table if key not in _COLUMNS]
-    name, type_ = str(table.get("name", "")), table.get("type")
-    if not re.match(FIELD_NAME, name) or len(name) > MAX_NAME:
-        rule = "a letter, then letters, digits and single _, at most 60 characters"
-        faults.append(("name", f"{name!r} is no name of a field: {rule}."))
+def _word_faults(place: str, table: Mapping[str, Any], present: Field | None) -> list[FieldError]:
+    errors = []
+    name, type_ = table.get("name"), table.get("type", present.type if present else None)
+    if not isinstance(name, str) or not re.match(FIELD_NAME, name) or len(name) > MAX_NAME:
+        rule = f"a letter, then letters, digits and single _, at most {MAX_NAME} characters"
+        errors.append(FieldError(f"{place}.name", "invalid", f"{name!r} is no name of a field: {rule}."))
     if type_ not in FIELD_TYPES:
-        faults.append(("type", f"{type_!r} is no type; there are {', '.join(FIELD_TYPES)}."))
+        message = f"{type_!r} is no type; there are {', '.join(FIELD_TYPES)}."
+        errors.append(FieldError(f"{place}.type", "invalid", message))
     if "sensitivity" in table and table["sensitivity"] not in SENSITIVITIES:
-        faults.append(("sensitivity", f"{table['sensitivity']!r} is none of {', '.join(SENSITIVITIES)}."))
-    return faults + [fault for key in ("min", "max") for fault in _bound_faults(key, table)] + _text_faults(table)
-
-
-def _bound_faults(key: str, table: Mapping[str, Any]) -> list[tuple[str, str]]:
-    text, type_ = _text(table.get(key)), str(table.get("type"))
-    if not text:
-        return []
-    if type_ not in _ORDERED:
-        return [(key, f"A field of type {type_} has no {key}.")]
-    return [] if _is_of_type(text, type_) else [(key, f"{text!r} is not of type {type_}.")]
-
-
-def _is_of_type(text: str, type_: str) -> bool:
-    try:
-        match type_:
-            case "integer":
-                return int(text) in range(-(2**63), 2**63)
-            case "number" | "decimal":
-                return Decimal(text).is_finite()
-            case "date":
-                return bool(date.fromisoformat(text))
-            case "datetime":
-                return bool(datetime.fromisoformat(text))
-        return time.fromisoformat(text) is not None
-    except (ValueError, InvalidOperation):
-        return False
-
-
-def _text_faults(table: Mapping[str, Any]) -> list[tuple[str, str]]:
-    faults = []
-    if table.get("pattern"):
-        if table.get("type") != "string":
-            faults.append(("pattern", "Only a field of type string has a pattern."))
-        try:
-            re.compile(str(table["pattern"]))
-        except re.error as error:
-            faults.append(("pattern", f"The pattern cannot be read: {error}."))
-    codes = table.get("codes")
-    if codes is not None and (not isinstance(codes, list | tuple) or len({str(code) for code in codes}) < len(codes)):
-        faults.append(("codes", "codes is a list of values, each of them once."))
-    return faults
+        message = f"{table['sensitivity']!r} is none of {', '.join(SENSITIVITIES)}."
+        errors.append(FieldError(f"{place}.sensitivity", "invalid", message))
+    return errors

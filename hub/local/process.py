@@ -77,5 +77,6 @@ def as_nobody(argv: Sequence[str], needs: Sequence[Path], stop: str = "INT") -> 
 
 
 def _reaches(prefix: Sequence[str], folder: Path) -> bool:
-    test = subprocess.run([*prefix, "test", "-x", str(folder)], capture_output=True, check=False)
-    return test.returncode == 0
+    # Not test -x: access(2) passes over rights given beside the user's.
+    looked = subprocess.run([*prefix, "stat", f"{folder}/."], capture_output=True, check=False)
+    return looked.returncode == 0

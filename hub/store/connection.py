@@ -4,16 +4,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import connections, transaction
+from django.db import ProgrammingError, connections, transaction
+from psycopg2 import errors
 from psycopg2.extensions import cursor as Cursor
 
 from hub.store.sql import Sql
 
 
 def serve(statement: Sql) -> tuple[Any, ...] | None:
-    """The one row that ``statement`` answers with, run by the serving role in a transaction of its own."""
+    """The one row that ``statement`` answers with, run by the serving role in a transaction of its own.
+
+    None where it answers with none, and where its table is gone since it was written: the rows have moved.
+    """
     with connections["serving"].cursor() as cursor:
-        cursor.execute(statement.text, statement.params)
+        try:
+            cursor.execute(statement.text, statement.params)
+        except ProgrammingError as error:
+            if isinstance(error.__cause__, errors.UndefinedTable):
+                return None
+            raise
         row: tuple[Any, ...] | None = cursor.fetchone()
         return row
 

@@ -68,7 +68,10 @@ def index_key(table: str, dataset: Dataset, fields: Iterable[Field]) -> None:
 
 
 def drop_generations(dataset: Dataset) -> None:
-    """Drop the tables that the pointer has left; one that a reader still holds is left for the next time."""
+    """Drop the tables that the pointer has left, but for the last one: readers may be on their way to it.
+
+    One that a reader still holds is left for the next time.
+    """
     relation = Relation.objects.get(dataset=dataset)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -76,8 +79,9 @@ def drop_generations(dataset: Dataset) -> None:
             [f"^d{relation.pk}_g[0-9]+$"],
         )
         tables = [f"data.{name}" for (name,) in cursor.fetchall()]
+    kept = {relation.table, f"data.d{relation.pk}_g{relation.generation - 1}"}
     for table in tables:
-        if table != relation.table:
+        if table not in kept:
             with suppress(OperationalError), transaction.atomic():
                 _execute("SET LOCAL lock_timeout = '500ms'")
                 _execute(f"DROP TABLE IF EXISTS {table}")

@@ -96,11 +96,15 @@ def test_dataset_without_key_is_replaced_by_a_new_table(dataset: Dataset, load: 
     outcome = load(dataset, [LGA])
     appended = load(dataset, [LGA, LGA], "append")
     drop_generations(dataset)
+    again = load(dataset, [LGA])
+    drop_generations(dataset)
 
     assert outcome == Outcome(version=2, before=2, inserted=1, deleted=2)
     assert appended == Outcome(version=3, before=1, inserted=2)
-    assert len(stored(dataset)) == 3
-    assert _tables(dataset) == [_relation(dataset).table.removeprefix("data.")]
+    assert again == Outcome(version=4, before=3, inserted=1, deleted=3)
+    assert len(stored(dataset)) == 1
+    pk, generation = _relation(dataset).pk, _relation(dataset).generation
+    assert sorted(_tables(dataset)) == [f"d{pk}_g{generation - 1}", f"d{pk}_g{generation}"]
 
 
 def test_dataset_of_many_columns_is_updated(dataset: Dataset, load: Load) -> None:

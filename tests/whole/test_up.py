@@ -1,0 +1,139 @@
+"""``manage.py up``: one command, one hub to a folder, everything restarted, everything stopped."""
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+
+from .conftest import WholeHub, manage, stopped
+
+Start = Callable[..., WholeHub]
+
+
+def test_second_hub_on_the_same_folder_is_refused_with_a_sentence(hub: WholeHub) -> None:
+    second = hub.manage("up", "--port", "1", check=False)
+
+    assert second.returncode == 1
+    assert f"A hub already runs on {hub.folder} ({hub.url})." in second.stderr
+
+
+def test_port_in_use_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        refused = manage(tmp_path / "hub", "up", "--port", str(port), check=False)
+
+    assert refused.returncode == 1
+    assert f"Port {port} on 127.0.0.1 is in use." in refused.stderr
+    assert not (tmp_path / "hub" / "postgres").exists()
+
+
+def test_first_start_prints_a_link_for_the_administrator_until_there_is_one(hub: WholeHub) -> None:
+    said = hub.folder.with_suffix(".log").read_text()
+
+    assert f"Become the first administrator: {hub.url}/invitations/" in said
+
+
+def test_child_that_dies_is_started_again(hub: WholeHub) -> None:
+    for words in ("granian", "--queues runs", "--queues ticks", "beat", "valkey-server"):
+        before = hub.child(words)
+        os.kill(before, signal.SIGKILL)
+        _until(lambda words=words, before=before: _is_replaced(hub, words, before))
+    _until(lambda: httpx.get(f"{hub.url}/readyz").status_code == 200)
+
+
+def test_database_that_dies_gives_503_and_comes_back(hub: WholeHub, tmp_path: Path) -> None:
+    _register(hub, tmp_path)
+    token = hub.token("met", "reader")
+    assert hub.get("/datasets", token).status_code == 200
+
+    os.kill(hub.child("postgres"), signal.SIGKILL)
+
+    seen = []
+    _until(lambda: seen.append(hub.get("/datasets", token)) or len({answer.status_code for answer in seen}) > 1)
+    _until(lambda: hub.get("/datasets", token).status_code == 200)
+    lost = next(answer for answer in seen if answer.status_code != 200)
+    assert lost.status_code == 503
+    assert lost.json()["code"] == "unavailable"
+    assert int(lost.headers["Retry-After"]) > 0
+
+
+def test_stop_ends_every_process(start: Start) -> None:
+    hub = start()
+    pids = list(hub.children())
+
+    code = stopped(hub)
+
+    assert code == 0
+    assert len(pids) >= 6
+    assert [pid for pid in pids if _is_alive(pid)] == []
+
+
+def test_backup_taken_while_it_runs_is_restored_elsewhere(hub: WholeHub, start: Start, tmp_path: Path) -> None:
+    _register(hub, tmp_path)
+    token = hub.token("met", "reader")
+    hub.manage("backup", str(tmp_path / "copy"))
+
+    refused = hub.manage("restore", str(tmp_path / "copy"), check=False)
+    restored = manage(tmp_path / "again", "restore", str(tmp_path / "copy"))
+    again = start("again")
+
+    assert refused.returncode == 1
+    assert "A hub already runs" in refused.stderr
+    assert "is restored" in restored.stdout
+    assert again.get("/agencies", token).json()["data"][0]["code"] == "met"
+
+
+def test_damaged_backup_is_not_restored(hub: WholeHub, tmp_path: Path) -> None:
+    hub.manage("backup", str(tmp_path / "copy"))
+    control = tmp_path / "copy" / "postgres" / "PG_VERSION"
+    control.write_text("17\n")
+
+    refused = manage(tmp_path / "again", "restore", str(tmp_path / "copy"), check=False)
+
+    assert refused.returncode == 1
+    assert "is damaged; nothing was restored" in refused.stderr
+    assert not (tmp_path / "again" / "postgres" / "data").exists()
+
+
+def test_command_without_a_hub_says_so(tmp_path: Path) -> None:
+    refused = manage(tmp_path / "none", "token", "list", check=False)
+
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines() == [
+        f"The hub in {tmp_path / 'none'} does not run.",
+        "Start it with: python manage.py up",
+    ]
+
+
+def _register(hub: WholeHub, folder: Path) -> None:
+    manifest = folder / "hub.toml"
+    manifest.write_text('[[agency]]\ncode = "met"\nname = "Weather"\n[[client]]\nagency = "met"\nname = "reader"\n')
+    hub.manage("apply", str(manifest))
+
+
+def _until(holds: Callable[[], object], seconds: float = 60) -> None:
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            if holds():
+                return
+        except httpx.HTTPError:
+            pass
+        assert time.monotonic() < until
+        time.sleep(0.2)
+
+
+def _is_replaced(hub: WholeHub, words: str, before: int) -> bool:
+    return any(words in arguments and pid != before for pid, arguments in hub.children().items())
+
+
+def _is_alive(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/stat")
+    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
