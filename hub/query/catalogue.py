@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import Case, CharField, Exists, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce, Greatest
-from django.db.models.lookups import GreaterThan
+from django.db.models.lookups import Exact, LessThan
 from django.utils.timezone import now
 
 from hub.accounts.caller import Caller
@@ -23,9 +23,10 @@ from policies.facts import PARTY_RANK, TARGET_RANK, Mode, PartyKind, TargetKind
 from policies.models import Agreement, Rule
 from policies.pdp import decide
 
-_STEP = len(PARTY_RANK)
 _NONE = -1
-"""Below the specificity of any rule."""
+"""Below the count of any rule."""
+_FIRM = 999
+"""Above the count of any other rule, and a prohibit's."""
 
 
 def visible_datasets(caller: Caller) -> QuerySet[Dataset]:
@@ -161,30 +162,35 @@ def _agreements(caller: Caller) -> QuerySet[Agreement]:
 
 
 class _Gate:
-    """Step 3 for the dataset of the outer query; ``mode`` None asks for any mode at all."""
+    """Step 3 for the dataset of the outer query; ``mode`` None asks for any mode at all.
+
+    Each candidate counts twice its specificity, a prohibit one more: of the greatest, an even one permits.
+    """
 
     def __init__(self, caller: Caller, mode: Mode | None) -> None:
-        rules = _rules(caller)
-        permits = rules.filter(effect="permit", is_firm=False)
+        self._rules = _rules(caller)
+        self._permits = Q(effect="permit", is_firm=False)
         if mode is not None:
-            permits = permits.filter(Q(modes=[]) | Q(modes__contains=[mode]))
-        prohibits = rules.exclude(effect="permit").filter(filter="")
-        self._is_open = ~Q(Exists(prohibits.filter(is_firm=True)))
-        self._permit = _best(permits)
-        self._prohibit = _best(prohibits.filter(is_firm=False))
+            self._permits &= Q(modes=[]) | Q(modes__contains=[mode])
+        self._prohibits = ~Q(effect="permit") & Q(filter="")
 
     def passes(self) -> Q:
         """By class and rules alone."""
-        unconditional = GreaterThan(Greatest(self._permit, _rank("catalogue", "everyone")), self._prohibit)
-        conditional = GreaterThan(self._permit, Greatest(self._prohibit, _rank("dataset", "everyone")))
-        return self._is_open & (
-            Q(sharing_class="unconditional") & Q(unconditional) | Q(sharing_class="conditional") & Q(conditional)
+        implied = Case(
+            When(sharing_class="conditional", then=Value(_count("dataset", "everyone") + 1)),
+            default=Value(_count("catalogue", "everyone")),
         )
+        best = Greatest(self._best(self._permits | self._prohibits), implied)
+        return Q(sharing_class__in=("unconditional", "conditional")) & Q(Exact(best % Value(2), 0))
 
     def passes_under(self, agreements: QuerySet[Agreement]) -> Q:
         """A conditional dataset under one of ``agreements``, where the rules' permits do not count."""
-        outranked = GreaterThan(_rank("dataset", "agency"), self._prohibit)
-        return self._is_open & Q(sharing_class="conditional") & Q(Exists(agreements)) & Q(outranked)
+        outranked = LessThan(self._best(self._prohibits), _count("dataset", "agency"))
+        return Q(sharing_class="conditional") & Q(Exists(agreements)) & Q(outranked)
+
+    def _best(self, which: Q) -> Coalesce:
+        counts = self._rules.filter(which).annotate(count=_COUNT).order_by("-count").values("count")
+        return Coalesce(Subquery(counts[:1]), Value(_NONE))
 
 
 def _rules(caller: Caller) -> QuerySet[Rule]:
@@ -208,29 +214,23 @@ def _party(caller: Caller) -> Q:
     return party | Q(party_client__agency__code=agency, party_client__name=name)
 
 
-def _best(rules: QuerySet[Rule]) -> Coalesce:
-    """The rank of the most specific of ``rules``."""
-    ranks = rules.annotate(rank=_TARGET + _PARTY).order_by("-rank").values("rank")
-    return Coalesce(Subquery(ranks[:1]), Value(_NONE))
+def _count(target: TargetKind, party: PartyKind) -> int:
+    return 2 * (TARGET_RANK[target] * len(PARTY_RANK) + PARTY_RANK[party])
 
 
-def _rank(target: TargetKind, party: PartyKind) -> Value:
-    return Value(TARGET_RANK[target] * _STEP + PARTY_RANK[party])
-
-
-def _ranked(ranks: Mapping[Any, int], fields: Mapping[str, str], otherwise: int) -> Case:
+def _ranked(ranks: Mapping[Any, int], fields: Mapping[str, str], otherwise: str) -> Case:
     """The rank of the most specific field that is filled; ``fields`` has them in that order."""
     filled = [When(**{f"{name}__isnull": False, "then": Value(ranks[kind])}) for name, kind in fields.items()]
-    return Case(*filled, default=Value(otherwise), output_field=IntegerField())
+    return Case(*filled, default=Value(ranks[otherwise]), output_field=IntegerField())
 
 
-_TARGET = _ranked(
-    {kind: rank * _STEP for kind, rank in TARGET_RANK.items()},
-    {"target_dataset": "dataset", "target_agency": "agency"},
-    TARGET_RANK["catalogue"] * _STEP,
-)
 _PARTY = _ranked(
-    PARTY_RANK,
-    {"party_client": "client", "party_agency": "agency", "party_group": "group"},
-    PARTY_RANK["everyone"],
+    PARTY_RANK, {"party_client": "client", "party_agency": "agency", "party_group": "group"}, otherwise="everyone"
+)
+_TARGET = _ranked(TARGET_RANK, {"target_dataset": "dataset", "target_agency": "agency"}, otherwise="catalogue")
+_COUNT = Case(
+    When(effect="permit", then=(_TARGET * len(PARTY_RANK) + _PARTY) * 2),
+    When(is_firm=True, then=Value(_FIRM)),
+    default=(_TARGET * len(PARTY_RANK) + _PARTY) * 2 + 1,
+    output_field=IntegerField(),
 )
