@@ -1,0 +1,47 @@
+"""Who looks at a page: a signed-in member of one agency."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from hub.accounts.caller import Caller
+from hub.accounts.queries import caller_for_user
+from hub.errors import FieldError, HubError
+
+AGENCY = "agency"
+"""In the session, the code of the agency for which the member acts."""
+
+Page = Callable[..., HttpResponseBase]
+
+
+def caller_of(request: HttpRequest) -> Caller | None:
+    """The member behind the session, in the agency chosen or else the first; None where nobody is signed in."""
+    if not request.user.is_authenticated:
+        return None
+    chosen = request.session.get(AGENCY)
+    return (caller_for_user(request.user, chosen) if chosen else None) or caller_for_user(request.user)
+
+
+def for_members(page: Page) -> Page:
+    """A page that nobody sees without signing in; it is called with the caller."""
+
+    @wraps(page)
+    def asked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            return redirect_to_login(request.get_full_path())
+        caller = caller_of(request)
+        if caller is None:
+            raise PermissionDenied
+        return page(request, caller, *args, **kwargs)
+
+    return asked
+
+
+def faults_of(error: HubError) -> tuple[FieldError, ...]:
+    """What to show beside a form: each fault at its field, or the error as a whole."""
+    return error.errors or (FieldError("", error.code, f"{error.message} {error.hint}".strip()),)

@@ -1,0 +1,88 @@
+"""The hub's words on a page, in the visitor's language."""
+
+from typing import Any
+
+from django import template
+from django.utils.translation import get_language, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
+
+register = template.Library()
+
+_WORDS = {
+    "unconditional": _("Open to all agencies"),
+    "conditional": _("On conditions"),
+    "closed": _("Closed"),
+    "open": _("You may read it"),
+    "on-request": _("On request"),
+    "fresh": _("up to date"),
+    "due": _("due"),
+    "overdue": _("overdue"),
+    "never": _("no data yet"),
+    "queued": _("waiting"),
+    "running": _("running"),
+    "succeeded": _("succeeded"),
+    "partial": _("succeeded, some rows kept out"),
+    "held": _("held for a person"),
+    "failed": _("failed"),
+    "cancelled": _("cancelled"),
+    "draft": _("draft"),
+    "submitted": _("under review"),
+    "published": _("published"),
+    "retired": _("retired"),
+    "clear": _("in clear"),
+    "hidden": _("withheld"),
+    "hash": _("as a pseudonym"),
+    "redact": _("blacked out"),
+    "null": _("emptied"),
+    "publisher": _("publisher"),
+    "reviewer": _("reviewer"),
+    "requester": _("requester"),
+    "system": _("administrator"),
+    "authority": _("authority"),
+    "auditor": _("auditor"),
+    "discover": pgettext_lazy("stage", "looking at the source"),
+    "starting": pgettext_lazy("stage", "starting"),
+    "extract": pgettext_lazy("stage", "reading the source"),
+    "check": pgettext_lazy("stage", "checking"),
+    "publish": pgettext_lazy("stage", "publishing"),
+    "hourly": _("every hour"),
+    "daily": _("every day"),
+    "weekly": _("every week"),
+    "monthly": _("every month"),
+    "quarterly": _("every quarter"),
+    "yearly": _("every year"),
+    "continuous": _("all the time"),
+    "irregular": _("irregularly"),
+}
+
+
+@register.filter
+def word(value: str) -> Any:
+    """A word of the hub's own in the visitor's language; others as they are."""
+    return _WORDS.get(value, value)
+
+
+@register.filter
+def access_words(access: Any) -> Any:
+    """How a field is shown, in words."""
+    match access:
+        case {"kind": "partial", "head": head, "tail": tail}:
+            return _("only its first %(head)s and last %(tail)s characters") % {"head": head, "tail": tail}
+        case {"kind": "round", "to": to}:
+            return _("rounded to %(to)s") % {"to": to}
+    return word(str(access))
+
+
+@register.filter
+def local(thing: Any, name: str) -> str:
+    """The text ``name`` of ``thing`` (an object or a mapping) in the visitor's language, where there is one."""
+    read = thing.get if isinstance(thing, dict) else lambda key, default="": getattr(thing, key, default)
+    chinese = read(f"{name}_zh", "") if (get_language() or "").startswith("zh") else ""
+    return str(chinese or read(name, ""))
+
+
+@register.filter
+def of(mapping: dict[str, Any], key: str) -> Any:
+    """The value at a key that is a variable; empty for none."""
+    value = mapping.get(key)
+    return "" if value is None else value

@@ -1,0 +1,1 @@
+"""The portal's pages: read the request, ask or command, render."""

@@ -1,0 +1,102 @@
+"""The catalogue, and one dataset of it as the visitor may see it."""
+
+import json
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.db.models import F, Q, QuerySet
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from hub.accounts.caller import Caller
+from hub.accounts.models import Agency
+from hub.catalog.models import SHARING_CLASSES, Dataset
+from hub.errors import HubError, NotFound
+from hub.operations.freshness import with_freshness
+from hub.query.catalogue import visible_datasets, with_access
+from hub.query.door import read_rows
+from hub.query.params import RowsQuery
+from hub.query.views import decision_for
+from hub.web.member import for_members
+from policies.explain import availability, explanation
+from policies.queries import manages
+
+_SHOWN: Final = 60
+_PREVIEWED: Final = 10
+
+
+@require_safe
+@for_members
+def home(request: HttpRequest, caller: Caller) -> HttpResponseBase:
+    """Every dataset that there is for the visitor, narrowed as they type."""
+    asked = {name: request.GET.get(name, "").strip() for name in ("q", "agency", "theme", "class")}
+    found = _narrowed(visible_datasets(caller), asked)
+    total = found.count()
+    datasets = with_access(with_freshness(found.annotate(rows=F("relation__rows"))), caller)
+    everything = visible_datasets(caller)
+    page = {
+        "asked": asked,
+        "datasets": datasets.order_by("key")[:_SHOWN],
+        "total": total,
+        "is_cut": total > _SHOWN,
+        "agencies": Agency.objects.filter(pk__in=everything.values("agency")).order_by("name"),
+        "themes": everything.exclude(theme="").order_by("theme").values_list("theme", flat=True).distinct(),
+        "classes": SHARING_CLASSES,
+    }
+    is_part = request.headers.get("HX-Request") == "true"
+    return render(request, "web/results.html" if is_part else "web/home.html", page)
+
+
+@require_safe
+@for_members
+def dataset(request: HttpRequest, caller: Caller, key: str) -> HttpResponseBase:
+    """What the dataset is, what the visitor may see of it and why, and its first rows."""
+    thing = with_freshness(visible_datasets(caller).filter(key=key)).select_related("relation").first()
+    if thing is None:
+        raise Http404
+    try:
+        decision = decision_for(caller, key)
+    except NotFound:
+        raise Http404 from None
+    told = explanation(decision, full=manages(caller, thing))
+    described = {field.name: field for field in thing.fields.all()}
+    page = {
+        "dataset": thing,
+        "relation": getattr(thing, "relation", None),
+        "told": told,
+        "access": availability(decision),
+        "fields": [{**field, "field": described[field["name"]]} for field in told["fields"]],
+        "preview": _preview(caller, key) if decision.permit else None,
+        "curl": _curl(key),
+        "address": f"{settings.HUB_URL}/api/v1/datasets/{key}",
+    }
+    return render(request, "web/dataset.html", page)
+
+
+def _narrowed(datasets: QuerySet[Dataset], asked: dict[str, str]) -> QuerySet[Dataset]:
+    for text in asked["q"].split():
+        places = ("key", "title", "title_zh", "description", "description_zh", "agency__name", "agency__name_zh")
+        match = Q(keywords__icontains=text)
+        for place in places:
+            match |= Q(**{f"{place}__icontains": text})
+        datasets = datasets.filter(match)
+    columns = {"agency": "agency__code", "theme": "theme", "class": "sharing_class"}
+    return datasets.filter(**{column: asked[name] for name, column in columns.items() if asked[name]})
+
+
+def _preview(caller: Caller, key: str) -> dict[str, Any] | None:
+    """The first rows of the visitor's view, and their names; a read like any other, with its record."""
+    try:
+        page = read_rows(caller, key, RowsQuery(limit=_PREVIEWED, numbers_as_strings=True))
+    except HubError:
+        return None
+    rows = json.loads(f"[{page.rows}]")
+    return {"names": list(rows[0]) if rows else [], "rows": rows, "receipt": page.receipt}
+
+
+def _curl(key: str) -> str:
+    query = urlencode({"limit": 10})
+    return f'curl -H "Authorization: Bearer $TOKEN" "{settings.HUB_URL}/api/v1/datasets/{key}/rows?{query}"'

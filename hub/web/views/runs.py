@@ -1,0 +1,49 @@
+"""What was brought in when, and how it went; moves while it works."""
+
+from typing import Final
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from connectors.models import Run
+from hub.accounts.caller import Caller
+from hub.store.models import Rejected
+from hub.web.member import for_members
+
+_SHOWN: Final = 50
+_REJECTS: Final = 100
+
+
+@require_safe
+@for_members
+def runs(request: HttpRequest, caller: Caller) -> HttpResponseBase:
+    """The latest runs of the visitor's agency; platform roles see all."""
+    stream = request.GET.get("stream", "")
+    found = _runs(caller)
+    shown = (found.filter(stream__key=stream) if stream else found)[:_SHOWN]
+    is_part = request.headers.get("HX-Request") == "true"
+    page = {"runs": shown, "stream": stream, "is_moving": any(run.status in Run.OPEN for run in shown)}
+    return render(request, "web/runs_table.html" if is_part else "web/runs.html", page)
+
+
+@require_safe
+@for_members
+def run(request: HttpRequest, caller: Caller, id: UUID) -> HttpResponseBase:
+    """One run: its stages and counters, its error with what to do, and what it kept out."""
+    thing = get_object_or_404(_runs(caller), pk=id)
+    owns = thing.stream.dataset.agency.code == caller.agency
+    rejects = Rejected.objects.filter(run=thing.pk).order_by("id")[:_REJECTS]
+    is_part = request.headers.get("HX-Request") == "true"
+    page = {"run": thing, "rejects": rejects, "owns": owns, "is_moving": thing.status in Run.OPEN}
+    return render(request, "web/run_state.html" if is_part else "web/run.html", page)
+
+
+def _runs(caller: Caller) -> QuerySet[Run]:
+    found = Run.objects.select_related("stream__source", "stream__dataset__agency").order_by("-created_at", "-id")
+    if caller.has_role("system", "authority", "auditor"):
+        return found
+    return found.filter(stream__dataset__agency__code=caller.agency)
