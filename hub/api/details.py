@@ -8,7 +8,7 @@ from hub.api.serializers.datasets import CatalogEntry
 from hub.catalog.models import Dataset, Field
 from hub.store.models import Relation
 from policies.decision import ALL_ROWS, Decision
-from policies.explain import availability, explanation
+from policies.explain import explanation
 from policies.queries import manages
 
 
@@ -21,7 +21,6 @@ def detail(dataset: Dataset, decision: Decision, caller: Caller) -> dict[str, An
     secret = {field.name for field in decision.fields if field.is_secret and not is_managed}
     return {
         **CatalogEntry(dataset).data,
-        "access": availability(decision),
         "primary_key": [] if secret.intersection(dataset.primary_key) else dataset.primary_key,
         "rows": _rows(dataset, decision),
         "fields": list(_fields(dataset, decision, is_managed)),

@@ -1,6 +1,6 @@
 """How views become the OpenAPI document: true status codes, problems, parameters, ways to sign in."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -60,6 +60,7 @@ def operation(
     headers: Mapping[str, str] | None = None,
 ) -> Callable[[_F], _F]:
     """Documents one method of a view; ``problems`` are the errors it knows beside those of every route."""
+    problems = (*problems, 415) if body is not None else problems
     sent = [
         OpenApiParameter(name, str, OpenApiParameter.HEADER, description=text) for name, text in (headers or {}).items()
     ]
@@ -81,6 +82,16 @@ class HubSchema(AutoSchema):
     def get_tags(self) -> list[str]:
         return self._parts()[:1]
 
+    def _shared(self) -> Iterator[int]:
+        """The problems that follow from what kind of route it is."""
+        if getattr(self.view, "is_public", False):
+            return
+        yield from _ALWAYS
+        if self.method != "GET" or getattr(self.view, "is_administrative", False):
+            yield 403
+        if "{" in self.path:
+            yield 404
+
     def _parts(self) -> list[str]:
         return self.path.removeprefix("/api/v1").strip("/").split("/")
 
@@ -94,12 +105,11 @@ class HubSchema(AutoSchema):
 
     def _get_response_bodies(self, direction: Any = "response") -> Any:
         bodies = super()._get_response_bodies(direction)
-        shared = () if getattr(self.view, "is_public", False) else _ALWAYS
-        for status in (*shared, *((404,) if "{" in self.path else ())):
+        for status in self._shared():
             if str(status) not in bodies:
                 bodies[str(status)] = self._get_response_for_code(Problem, str(status), [MEDIA_TYPE], direction)
-        for status, body in bodies.items():
-            body["description"] = body["description"] or HTTPStatus(int(status)).phrase
+        for code, body in bodies.items():
+            body["description"] = body["description"] or HTTPStatus(int(code)).phrase
         return dict(sorted(bodies.items()))
 
 

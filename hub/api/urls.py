@@ -6,7 +6,7 @@ from hub.api.views import accounts, connectors, datasets, events, health, rows, 
 
 urlpatterns = [
     path("openapi.json", health.openapi, name="openapi"),
-    path("docs", health.Docs.as_view(), name="api-docs"),
+    path("docs", health.docs, name="api-docs"),
     path("datasets", datasets.Datasets.as_view()),
     path("datasets/<str:key>", datasets.OneDataset.as_view()),
     path("datasets/<str:key>/submit", datasets.Submit.as_view()),

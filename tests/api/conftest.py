@@ -137,7 +137,9 @@ def dataset(owner: Api) -> Callable[..., Dataset]:
 
     def made(name: str, **values: Any) -> Dataset:
         agency = Agency.objects.get(code="dot")
-        columns = {key: values.pop(key) for key in ("sharing_class", "reason", "conditions") if key in values}
+        columns = {
+            key: values.pop(key) for key in ("sharing_class", "reason", "conditions", "is_secret") if key in values
+        }
         values = {"title": name.title(), "fields": FIELDS, "primary_key": ["id"], **values}
         made = catalog.register_dataset(actor=HUB, agency=agency, key=f"dot.{name}", **values)
         made = catalog.publish_dataset(actor=HUB, dataset=made)

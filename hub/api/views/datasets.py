@@ -9,7 +9,6 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast, Coalesce
-from policies.commands import classify_dataset
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -36,7 +35,8 @@ from hub.errors import FieldError, Invalid, NotFound
 from hub.operations.freshness import with_freshness
 from hub.query.catalogue import explained_as, view_schema, visible_datasets, with_access
 from hub.query.views import decision_for
-from policies.explain import explanation
+from policies.commands import classify_dataset
+from policies.explain import availability, explanation
 from policies.queries import manages
 
 _FACETS = {"agency": "agency__code", "theme": "theme", "class": "sharing_class"}
@@ -198,8 +198,11 @@ class Schema(ApiView):
 
 def catalogue(caller: Caller) -> QuerySet[Dataset]:
     """The datasets that there are for ``caller``, with all that an entry shows."""
-    datasets = with_freshness(with_access(visible_datasets(caller), caller))
-    return datasets.annotate(
+    return _described(with_access(visible_datasets(caller), caller))
+
+
+def _described(datasets: QuerySet[Dataset]) -> QuerySet[Dataset]:
+    return with_freshness(datasets).annotate(
         version=Coalesce("relation__version", 0),
         words=Cast("keywords", TextField()),
         published=Coalesce("published_at", _NEVER),
@@ -216,7 +219,8 @@ def found_dataset(caller: Caller, key: str) -> Dataset:
 
 def _shown(caller: Caller, key: str, agreement: str = "") -> dict[str, Any]:
     decision = decision_for(caller, key, agreement=agreement)
-    return detail(catalogue(caller).get(key=key), decision, caller)
+    described = _described(Dataset.objects.select_related("agency")).annotate(access=Value(availability(decision)))
+    return detail(described.get(key=key), decision, caller)
 
 
 def _mentions(word: str) -> Q:
