@@ -10,8 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template import loader
 
-from hub.api.errors import RETRY_AFTER_SECONDS, problem, translate
-from hub.errors import HubError, Unavailable
+from hub.api.errors import RETRY_AFTER_SECONDS, problem
+from hub.errors import HubError, NotFound, Unavailable
 
 _log = logging.getLogger(__name__)
 _QUERY_CANCELED = "57014"
@@ -57,18 +57,23 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler for addresses that nobody serves, and for pages that found nothing."""
-    return _answer(request, translate(exception) or HubError(str(exception)))
+    if _wants_page(request):
+        return HttpResponse(loader.render_to_string("404.html", request=request), status=404)
+    return problem(NotFound("There is nothing at this address."))
 
 
 def _answer(request: HttpRequest, error: HubError) -> HttpResponse:
-    is_browser = "text/html" in request.META.get("HTTP_ACCEPT", "")
-    if request.path.startswith("/api/") or not is_browser:
+    """A page for browsers that asks nothing of the database, else the problem."""
+    if not _wants_page(request):
         return problem(error)
-    names = [f"{error.status}.html", "hub_api/error.html"]
-    page = HttpResponse(loader.select_template(names).render({"error": error}), status=error.status)
+    page = HttpResponse(loader.render_to_string("hub_api/error.html", {"error": error}), status=error.status)
     if error.status == Unavailable.status:
         page["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return page
+
+
+def _wants_page(request: HttpRequest) -> bool:
+    return not request.path.startswith("/api/") and "text/html" in request.META.get("HTTP_ACCEPT", "")
 
 
 def _unavailable() -> Unavailable:
