@@ -1,11 +1,12 @@
 """What a rule, a grant or a sharing class may say, checked before it is kept."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 from hub.accounts.models import Agency, AgencyGroup, Client
 from hub.catalog.models import Dataset
+from hub.catalog.texts import text_faults
 from hub.errors import FieldError, Invalid
 from hub.predicates import FieldType, FilterError, bind, parse
 from policies.access import Access
@@ -13,14 +14,20 @@ from policies.facts import Party, Target
 from policies.regime import Regime
 
 MODES: Final = ("rows", "aggregate", "export", "changes")
+_CITATION: Final = {"title": 500, "article": 200, "url": 500}
+_T = TypeVar("_T")
 
 
-def target_columns(text: str) -> dict[str, Any]:
+def parsed_target(text: object) -> Target:
+    """Raises ``Invalid`` with its place."""
+    return _parsed(Target.parse, text, "target")
+
+
+def target_columns(target: Target) -> dict[str, Any]:
     """A rule's target as its columns; raises ``Invalid`` naming what there is not."""
-    target = _parsed(Target.parse, text, "target")
     agency = dataset = None
     if target.dataset:
-        dataset = Dataset.objects.filter(key=target.dataset).first()
+        dataset = Dataset.objects.select_related("agency").filter(key=target.dataset).first()
         if dataset is None:
             raise _unknown("target", f"There is no dataset {target.dataset}.")
         if target.field and not dataset.fields.filter(name=target.field).exists():
@@ -32,7 +39,7 @@ def target_columns(text: str) -> dict[str, Any]:
     return {"target_agency": agency, "target_dataset": dataset, "target_field": target.field}
 
 
-def party_columns(text: str) -> dict[str, Any]:
+def party_columns(text: object) -> dict[str, Any]:
     """A rule's party as its columns; raises ``Invalid`` naming what there is not."""
     party = _parsed(Party.parse, text, "party")
     columns: dict[str, Any] = {"party_group": None, "party_agency": None, "party_client": None}
@@ -69,20 +76,26 @@ def filter_faults(text: str, dataset: Dataset) -> list[FieldError]:
     return []
 
 
-def mode_faults(modes: Iterable[str]) -> list[FieldError]:
+def mode_faults(modes: Any) -> list[FieldError]:
+    if not isinstance(modes, list | tuple):
+        return [FieldError("modes", "invalid", "modes is a list.")]
     unknown = [mode for mode in modes if mode not in MODES]
     return [FieldError("modes", "invalid", f"{unknown[0]!r} is none of {', '.join(MODES)}.")] if unknown else []
 
 
-def basis_faults(basis: Sequence[Any]) -> list[FieldError]:
-    """A citation has a title, and may have an article and an address."""
+def basis_faults(basis: Any) -> list[FieldError]:
+    """A legal basis is a list of citations; each has a title, and may have an article and an address."""
+    if not isinstance(basis, list | tuple):
+        return [FieldError("legal_basis", "invalid", "A legal basis is a list of { title, article, url }.")]
     errors = []
     for index, citation in enumerate(basis):
         place = f"legal_basis[{index}]"
-        if not isinstance(citation, Mapping) or not str(citation.get("title", "")).strip():
+        if not isinstance(citation, Mapping) or not citation.keys() <= _CITATION.keys():
             errors.append(FieldError(place, "invalid", "A legal basis names the law: { title, article, url }."))
-        elif set(citation) - {"title", "article", "url"}:
-            errors.append(FieldError(place, "invalid", "A legal basis has title, article and url."))
+            continue
+        errors += text_faults(f"{place}.title", citation.get("title", ""), _CITATION["title"], is_required=True)
+        for key in ("article", "url"):
+            errors += text_faults(f"{place}.{key}", citation.get(key, ""), _CITATION[key])
     return errors
 
 
@@ -90,23 +103,22 @@ def citation_faults(regime: Regime, restriction: str, basis: Sequence[Any]) -> l
     """Whether the regime wants a law for this restriction, and there is none."""
     if basis or not regime.needs_citation(restriction):
         return []
-    message = f"Under the regime {regime.name!r} this needs a legal basis ({restriction})."
+    kinds = ", ".join(regime.citations.get(restriction, ()))
+    message = f"Under the regime {regime.name!r} this needs a legal basis ({restriction}): {kinds or 'a law'}."
     return [FieldError("legal_basis", "citation-required", message)]
 
 
-def reason_faults(reason: str, what: str) -> list[FieldError]:
-    return [] if reason.strip() else [FieldError("reason", "required", f"{what} has a reason.")]
-
-
-def validity_faults(valid_from: datetime | None, valid_to: datetime | None) -> list[FieldError]:
-    if valid_from is not None and valid_to is not None and valid_to <= valid_from:
-        return [FieldError("valid_to", "invalid", "valid_to is later than valid_from.")]
-    naive = [
-        name
-        for name, at in (("valid_from", valid_from), ("valid_to", valid_to))
-        if at is not None and at.tzinfo is None
+def validity_faults(**moments: Any) -> list[FieldError]:
+    """Whether each is a moment with its zone, or none, and ``valid_to`` comes after ``valid_from``."""
+    errors = [
+        FieldError(name, "invalid", f"{name} is a moment with its zone, such as 2027-06-30T00:00:00Z.")
+        for name, at in moments.items()
+        if at is not None and not (isinstance(at, datetime) and at.tzinfo is not None)
     ]
-    return [FieldError(name, "invalid", f"{name} needs a zone, such as a Z at its end.") for name in naive]
+    valid_from, valid_to = moments.get("valid_from"), moments.get("valid_to")
+    if not errors and valid_from is not None and valid_to is not None and valid_to <= valid_from:
+        errors.append(FieldError("valid_to", "invalid", "valid_to is later than valid_from."))
+    return errors
 
 
 def refuse(errors: Sequence[FieldError]) -> None:
@@ -115,9 +127,10 @@ def refuse(errors: Sequence[FieldError]) -> None:
         raise Invalid(errors[0].message, code=errors[0].code, errors=errors)
 
 
-def _parsed(parse_text: Any, text: str, field: str) -> Any:
+def _parsed(parse_text: Callable[[str], _T], text: object, field: str) -> _T:
+    refuse(text_faults(field, text))
     try:
-        return parse_text(text)
+        return parse_text(cast(str, text))
     except Invalid as error:
         raise Invalid(
             error.message, code=error.code, hint=error.hint, errors=[FieldError(field, error.code, error.message)]

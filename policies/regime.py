@@ -1,4 +1,4 @@
-"""The law as data: what a jurisdiction asks to be cited, and its clocks."""
+"""The law as data: sharing classes, what a jurisdiction asks to be cited, and its clocks."""
 
 import tomllib
 from collections.abc import Mapping
@@ -14,31 +14,39 @@ _FOLDER = Path(__file__).parent / "regimes"
 
 @dataclass(frozen=True, slots=True)
 class Regime:
-    """``citations`` says for each kind of restriction whether a legal basis must be named; clocks are working days."""
+    """``citations`` has for each kind of restriction the kinds of law that it may rest on; none where it needs none.
+
+    ``working_days`` are the clocks; ``supplement_restarts`` says whether a completed application starts its clock anew.
+    """
 
     name: str
     title: str
-    review_after: timedelta
-    citations: Mapping[str, bool]
+    sharing_classes: Mapping[str, str]
+    citations: Mapping[str, tuple[str, ...]]
     working_days: Mapping[str, int]
+    review_after: timedelta
+    use_records_kept: timedelta
+    supplement_restarts: bool
 
     def needs_citation(self, restriction: str) -> bool:
         """What the file does not speak of needs one."""
-        return self.citations.get(restriction, True)
+        return bool(self.citations.get(restriction, ("law",)))
 
 
 @lru_cache(maxsize=8)
 def regime_named(name: str) -> Regime:
     """The regime of ``policies/regimes/<name>.toml``; raises ``HubError`` where there is none."""
-    path = _FOLDER / f"{name}.toml"
     known = sorted(file.stem for file in _FOLDER.glob("*.toml"))
     if name not in known:
         raise HubError(f"There is no regime {name!r}.", code="regime-unknown", hint=f"HUB_REGIME: {', '.join(known)}.")
-    table = tomllib.loads(path.read_text())
+    table = tomllib.loads((_FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
     return Regime(
         name=name,
         title=table["title"],
-        review_after=timedelta(days=table["review_after_days"]),
-        citations=table["citations"],
+        sharing_classes=table["sharing_classes"],
+        citations={restriction: tuple(kinds) for restriction, kinds in table["citations"].items()},
         working_days=table["working_days"],
+        review_after=timedelta(days=table["review_after_days"]),
+        use_records_kept=timedelta(days=table["use_records_kept_days"]),
+        supplement_restarts=table["supplement_restarts"],
     )

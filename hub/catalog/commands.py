@@ -1,7 +1,7 @@
 """Registration of datasets: drafts, their review by a second person, and their end."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django.db import transaction
@@ -11,21 +11,29 @@ from guardian.shortcuts import assign_perm, remove_perm
 from hub.accounts.caller import Caller
 from hub.accounts.commands import bump_epoch
 from hub.accounts.models import Agency, Membership, User
-from hub.accounts.permissions import require_publisher, require_reviewer
+from hub.accounts.permissions import is_hub, require_other_person, require_publisher, require_reviewer
 from hub.audit.commands import record
-from hub.catalog.fields import check_fields, set_declared
-from hub.catalog.models import DATASET_NAME, FREQUENCIES, SENSITIVITIES, Dataset
-from hub.catalog.queries import is_steward
+from hub.catalog.descriptions import DATASET_KEYS, columns_of, description_faults, key_faults
+from hub.catalog.fields import check_fields, set_declared, shows_more
+from hub.catalog.models import DATASET_NAME, Dataset
+from hub.catalog.permissions import require_editor
+from hub.catalog.secrecy import secrecy_faults
 from hub.errors import Conflict, FieldError, Forbidden, Invalid
 
-_COLUMNS: Final[Mapping[str, str]] = {
-    **{name: name for name in ("title", "title_zh", "description", "description_zh", "keywords", "theme", "licence")},
-    **{name: name for name in ("contact", "update_frequency", "primary_key", "sensitivity")},
-    "discover": "is_discovered",
-    "secret": "is_secret",
-}
-DATASET_KEYS: Final = tuple(_COLUMNS)
-_LENGTHS: Final = {"title": 200, "title_zh": 200, "theme": 60, "licence": 200, "contact": 200}
+__all__ = [
+    "DATASET_KEYS",
+    "appoint_steward",
+    "approve_dataset",
+    "dismiss_steward",
+    "edit_dataset",
+    "publish_dataset",
+    "register_dataset",
+    "retire_dataset",
+    "return_dataset",
+    "set_fields",
+    "submit_dataset",
+]
+
 _DECIDING: Final = frozenset({"is_secret", "primary_key"})
 
 
@@ -44,13 +52,14 @@ def register_dataset(
         rule = f"{agency.code}. and then a small letter and 1 to 60 of a-z, 0-9, - and _"
         errors.append(FieldError("key", "invalid", f"{key!r} is no key of a dataset: {rule}."))
     values = {"title": title, **values}
-    errors += _faults(values) + check_fields(fields)
-    errors += _key_faults(values.get("primary_key", ()), [str(f.get("name")) for f in fields], values.get("discover"))
+    errors += description_faults(values) + check_fields(fields)
+    types = {str(table.get("name")): str(table.get("type")) for table in fields}
+    errors += key_faults(values.get("primary_key", ()), types, is_discovered=bool(values.get("discover")))
     _refuse(errors)
     if Dataset.objects.filter(key=key).exists():
         message = f"There is already a dataset {key}."
         raise Conflict(message, code="exists", errors=[FieldError("key", "exists", message)])
-    dataset = Dataset.objects.create(agency=agency, key=key, **_columns(values))
+    dataset = Dataset.objects.create(agency=agency, key=key, **columns_of(values))
     set_declared(dataset, fields, dataset.sensitivity)
     _require_key_values(dataset)
     record(actor=actor, kind="dataset.registered", dataset=key, fields=len(fields))
@@ -59,18 +68,23 @@ def register_dataset(
 
 @transaction.atomic
 def edit_dataset(*, actor: Caller, dataset: Dataset, **values: Any) -> Dataset:
-    """Change the description; a published dataset stays published."""
-    _may_edit(actor, dataset)
-    names = list(dataset.fields.values_list("name", flat=True))
+    """Change the description; a published dataset stays published, and tells of itself only by a reviewer's word."""
+    _lock(dataset)
+    require_editor(actor, dataset, "Changing datasets")
+    errors = description_faults(values)
     key = values.get("primary_key", dataset.primary_key)
-    errors = _faults(values) + _key_faults(key, names, values.get("discover", dataset.is_discovered))
+    types = dict(dataset.fields.values_list("name", "type"))
+    errors += key_faults(key, types, is_discovered=bool(values.get("discover", dataset.is_discovered)))
     if "primary_key" in values and list(key) != dataset.primary_key and _has_rows(dataset):
         message = "The primary key of a dataset that has rows cannot change; register a new dataset."
         errors.append(FieldError("primary_key", "has-rows", message))
     _refuse(errors)
-    columns = _columns(values)
+    if dataset.is_secret and not values.get("secret", True):
+        _require_second_look(actor, dataset)
+    columns = columns_of(values)
     for column, value in columns.items():
         setattr(dataset, column, value)
+    _check_secrecy(actor, dataset)
     dataset.save()
     _require_key_values(dataset)
     if not _DECIDING.isdisjoint(columns):
@@ -84,17 +98,26 @@ def set_fields(*, actor: Caller, dataset: Dataset, fields: Sequence[Mapping[str,
     """Add fields and change those that are there; one that is left out stays as it is.
 
     Fields that come to a dataset which had some before start ``unclassified`` unless they say otherwise: hidden.
+    To show more of a published dataset takes a reviewer.
     """
-    _may_edit(actor, dataset)
-    errors = check_fields(fields)
-    types = dict(dataset.fields.values_list("name", "type"))
+    _lock(dataset)
+    require_editor(actor, dataset, "Changing datasets")
+    present = {field.name: field for field in dataset.fields.all()}
+    errors = check_fields(fields, present)
+    types = {name: field.type for name, field in present.items()}
     for index, table in enumerate(fields):
         known = types.get(str(table.get("name")))
-        if known is not None and "type" in table and table["type"] != known and _has_rows(dataset):
+        if known is not None and table.get("type", known) != known and _has_rows(dataset):
             message = f"{table['name']} is of type {known}; the type of a field that has values cannot change."
             errors.append(FieldError(f"fields[{index}].type", "has-rows", message))
+    types |= {str(table["name"]): str(table["type"]) for table in fields if {"name", "type"} <= table.keys()}
+    errors += key_faults(dataset.primary_key, types, is_discovered=dataset.is_discovered)
     _refuse(errors)
-    touched = set_declared(dataset, fields, "unclassified" if types else dataset.sensitivity)
+    sensitivity = "unclassified" if present else dataset.sensitivity
+    if any(shows_more(table, present.get(table["name"]), sensitivity) for table in fields):
+        _require_second_look(actor, dataset)
+    touched = set_declared(dataset, fields, sensitivity)
+    _check_secrecy(actor, dataset)
     _require_key_values(dataset)
     if touched:
         bump_epoch()
@@ -105,21 +128,21 @@ def set_fields(*, actor: Caller, dataset: Dataset, fields: Sequence[Mapping[str,
 @transaction.atomic
 def submit_dataset(*, actor: Caller, dataset: Dataset) -> Dataset:
     """Ask for the second person's review."""
-    _may_edit(actor, dataset)
+    _lock(dataset)
+    require_editor(actor, dataset, "Submitting datasets")
     _require_status(dataset, Dataset.Status.DRAFT)
-    dataset.submitter = actor.name
+    _check_secrecy(actor, dataset, is_published=True)
+    dataset.submitter, dataset.review_note = actor.name, ""
     return _moved(actor, dataset, Dataset.Status.SUBMITTED, "dataset.submitted")
 
 
 @transaction.atomic
 def approve_dataset(*, actor: Caller, dataset: Dataset) -> Dataset:
     """Publish what another person submitted."""
+    _lock(dataset)
     require_reviewer(actor, dataset.agency.code, "Approving datasets")
     _require_status(dataset, Dataset.Status.SUBMITTED)
-    if actor.name == dataset.submitter:
-        raise Forbidden(
-            "Whoever submitted a dataset does not approve it.", code="second-person", hint="Ask another reviewer."
-        )
+    require_other_person(actor, dataset.submitter, "Approving a dataset")
     dataset.published_at = now()
     return _moved(actor, dataset, Dataset.Status.PUBLISHED, "dataset.published")
 
@@ -127,9 +150,10 @@ def approve_dataset(*, actor: Caller, dataset: Dataset) -> Dataset:
 @transaction.atomic
 def return_dataset(*, actor: Caller, dataset: Dataset, note: str) -> Dataset:
     """Send a submitted dataset back to its author, saying why."""
+    _lock(dataset)
     require_reviewer(actor, dataset.agency.code, "Returning datasets")
     _require_status(dataset, Dataset.Status.SUBMITTED)
-    if not note.strip():
+    if not note.strip() or "\0" in note:
         _refuse([FieldError("note", "required", "Say what is to be changed.")])
     dataset.review_note = note
     return _moved(actor, dataset, Dataset.Status.DRAFT, "dataset.returned")
@@ -138,6 +162,7 @@ def return_dataset(*, actor: Caller, dataset: Dataset, note: str) -> Dataset:
 @transaction.atomic
 def retire_dataset(*, actor: Caller, dataset: Dataset) -> Dataset:
     """End a dataset: its record stays, it gives no rows any more."""
+    _lock(dataset)
     require_reviewer(actor, dataset.agency.code, "Retiring datasets")
     if dataset.status == Dataset.Status.RETIRED:
         return dataset
@@ -147,8 +172,10 @@ def retire_dataset(*, actor: Caller, dataset: Dataset) -> Dataset:
 @transaction.atomic
 def publish_dataset(*, actor: Caller, dataset: Dataset) -> Dataset:
     """Publish without a review: the administrators' own act, by a manifest."""
-    if not actor.has_role("system"):
+    _lock(dataset)
+    if not is_hub(actor):
         raise Forbidden("Publishing takes a second person's review.", hint="Submit the dataset.")
+    _check_secrecy(actor, dataset, is_published=True)
     dataset.published_at = dataset.published_at or now()
     return _moved(actor, dataset, Dataset.Status.PUBLISHED, "dataset.published")
 
@@ -173,11 +200,9 @@ def dismiss_steward(*, actor: Caller, dataset: Dataset, user: User) -> None:
     record(actor=actor, kind="steward.dismissed", dataset=dataset.key, subject=user.email)
 
 
-def _may_edit(actor: Caller, dataset: Dataset) -> None:
-    if not is_steward(actor, dataset):
-        require_publisher(actor, dataset.agency.code, "Changing datasets")
-    if dataset.status == Dataset.Status.RETIRED:
-        raise Conflict(f"{dataset.key} is retired.", code="retired", hint="Register a new dataset.")
+def _lock(dataset: Dataset) -> None:
+    """From here to the commit the dataset is as it stands, whenever the caller read it."""
+    dataset.refresh_from_db(from_queryset=Dataset.objects.select_for_update(of=("self",)).select_related("agency"))
 
 
 def _moved(actor: Caller, dataset: Dataset, status: str, kind: str) -> Dataset:
@@ -193,6 +218,18 @@ def _require_status(dataset: Dataset, status: str) -> None:
         raise Conflict(f"{dataset.key} is {dataset.status}, not {status}.", hint="Look at it again.")
 
 
+def _require_second_look(actor: Caller, dataset: Dataset) -> None:
+    """What is published has been looked at; to show more of it takes that look again."""
+    if dataset.status == Dataset.Status.PUBLISHED:
+        require_reviewer(actor, dataset.agency.code, "Showing more of a published dataset")
+
+
+def _check_secrecy(actor: Caller, dataset: Dataset, *, is_published: bool = False) -> None:
+    """A draft may still lack its law; what others could look for may not."""
+    if is_published or dataset.status == Dataset.Status.PUBLISHED:
+        _refuse(secrecy_faults(dataset, is_declared=is_hub(actor)))
+
+
 def _require_key_values(dataset: Dataset) -> None:
     """A row is told apart by its key, so every field of the key has a value."""
     dataset.fields.filter(name__in=dataset.primary_key, is_required=False).update(is_required=True)
@@ -201,37 +238,6 @@ def _require_key_values(dataset: Dataset) -> None:
 def _has_rows(dataset: Dataset) -> bool:
     relation = getattr(dataset, "relation", None)
     return relation is not None and relation.rows > 0
-
-
-def _columns(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {_COLUMNS[key]: value for key, value in values.items()}
-
-
-def _faults(values: Mapping[str, Any]) -> list[FieldError]:
-    errors = [
-        FieldError(key, "unknown", f"A dataset has no {key}; it has {', '.join(DATASET_KEYS)}.")
-        for key in values
-        if key not in _COLUMNS
-    ]
-    if not str(values.get("title", "x")).strip():
-        errors.append(FieldError("title", "required", "A dataset has a title."))
-    for key, length in _LENGTHS.items():
-        if len(str(values.get(key, ""))) > length:
-            errors.append(FieldError(key, "too-long", f"{key} has at most {length} characters."))
-    for key, words in (("update_frequency", FREQUENCIES), ("sensitivity", SENSITIVITIES)):
-        if key in values and values[key] not in words:
-            errors.append(FieldError(key, "invalid", f"{values[key]!r} is none of {', '.join(words)}."))
-    return errors
-
-
-def _key_faults(key: Iterable[str], names: Sequence[str], is_discovered: object) -> list[FieldError]:
-    key = list(key)
-    if len(set(key)) < len(key):
-        return [FieldError("primary_key", "duplicate", "The primary key names a field twice.")]
-    unknown = [name for name in key if name not in names]
-    if unknown and not (is_discovered and not names):
-        return [FieldError("primary_key", "unknown-field", f"There is no field {', '.join(unknown)}.")]
-    return []
 
 
 def _refuse(errors: Sequence[FieldError]) -> None:

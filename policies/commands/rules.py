@@ -1,0 +1,117 @@
+"""Rules: drafted by one person, in force by another's word, ended at once."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django.db import transaction
+
+from hub.accounts.caller import Caller
+from hub.accounts.commands import bump_epoch
+from hub.accounts.permissions import is_hub, require_other_person
+from hub.audit.commands import record
+from hub.errors import Conflict, Forbidden
+from policies.checks import parsed_target, party_columns, refuse, target_columns
+from policies.commands.keeping import check_key, check_known, regime, set_columns
+from policies.models import Rule
+from policies.permissions import require_rule_reviewer, require_writer
+from policies.queries import target_of
+from policies.terms import rule_faults
+
+MANIFEST: Final = "manifest"
+"""Who approves what a manifest declares; its author is the hub."""
+
+_COLUMNS: Final[Mapping[str, str]] = {
+    **{name: name for name in ("effect", "access", "filter", "modes", "reason", "reason_zh", "legal_basis")},
+    **{name: name for name in ("valid_from", "valid_to", "review_at")},
+    "firm": "is_firm",
+}
+RULE_KEYS: Final = ("target", "party", *_COLUMNS)
+
+
+@transaction.atomic
+def draft_rule(*, actor: Caller, key: str, target: str, party: str, **values: Any) -> Rule:
+    """A rule that is not in force until another person approves it; ``values`` are the other keys of a manifest.
+
+    Raises ``Invalid`` with every fault at its place, ``Conflict`` where the key is taken.
+    """
+    require_writer(actor, parsed_target(target))
+    check_key(Rule, key)
+    rule = Rule(key=key, author=actor.name)
+    _set_rule(rule, {**values, "target": target, "party": party})
+    record(actor=actor, kind="rule.drafted", dataset=_dataset_key(rule), subject=key)
+    return rule
+
+
+@transaction.atomic
+def edit_rule(*, actor: Caller, rule: Rule, **values: Any) -> Rule:
+    """Change a draft, which is its author's to do: the other person reads it, and approves it as it is.
+
+    A rule in force is changed by the administrators' own manifest alone, and stays in force.
+    """
+    _lock(rule)
+    if rule.status == Rule.Status.RETIRED or (rule.status != Rule.Status.DRAFT and not is_hub(actor)):
+        raise Conflict(f"The rule {rule.key} is {rule.status}.", hint="Draft a new one, and retire this one.")
+    if not is_hub(actor) and actor.name != rule.author:
+        raise Forbidden("A draft is changed by its author alone.", hint="Draft a rule of your own.")
+    require_writer(actor, target_of(rule))
+    require_writer(actor, parsed_target(values.get("target", str(target_of(rule)))))
+    _set_rule(rule, values)
+    bump_epoch()
+    record(actor=actor, kind="rule.edited", dataset=_dataset_key(rule), subject=rule.key, changed=sorted(values))
+    return rule
+
+
+@transaction.atomic
+def approve_rule(*, actor: Caller, rule: Rule, approver: str = "") -> Rule:
+    """Put a draft in force; takes another person than its author. The hub itself approves as ``approver``."""
+    _lock(rule)
+    require_rule_reviewer(actor, rule)
+    if rule.status != Rule.Status.DRAFT:
+        raise Conflict(f"The rule {rule.key} is {rule.status}, not a draft.", hint="Look at it again.")
+    approver = (approver or MANIFEST) if is_hub(actor) else actor.name
+    if not is_hub(actor):
+        require_other_person(actor, rule.author, "Approving a rule")
+    refuse(rule_faults(rule, regime()))
+    rule.status, rule.approver = Rule.Status.APPROVED, approver
+    rule.save()
+    bump_epoch()
+    record(actor=actor, kind="rule.approved", dataset=_dataset_key(rule), subject=rule.key, author=rule.author)
+    return rule
+
+
+@transaction.atomic
+def retire_rule(*, actor: Caller, rule: Rule) -> Rule:
+    """End a rule from the next statement on; a draft may be dropped by its author."""
+    _lock(rule)
+    if not (rule.status == Rule.Status.DRAFT and actor.name == rule.author):
+        require_rule_reviewer(actor, rule)
+    if rule.status != Rule.Status.RETIRED:
+        rule.status = Rule.Status.RETIRED
+        rule.save()
+        bump_epoch()
+        record(actor=actor, kind="rule.retired", dataset=_dataset_key(rule), subject=rule.key)
+    return rule
+
+
+def _set_rule(rule: Rule, values: Mapping[str, Any]) -> None:
+    check_known(values, RULE_KEYS, "A rule")
+    if "target" in values:
+        set_columns(rule, target_columns(parsed_target(values["target"])))
+    if "party" in values:
+        set_columns(rule, party_columns(values["party"]))
+    set_columns(rule, {_COLUMNS[key]: value for key, value in values.items() if key in _COLUMNS})
+    law = regime()
+    refuse(rule_faults(rule, law))
+    if rule.review_at is None:
+        rule.review_at = rule.created_at + law.review_after
+    rule.save()
+
+
+def _lock(rule: Rule) -> None:
+    """From here to the commit the rule is as it stands, whenever the caller read it."""
+    locked = Rule.objects.select_for_update(of=("self",)).select_related("target_agency", "target_dataset__agency")
+    rule.refresh_from_db(from_queryset=locked)
+
+
+def _dataset_key(rule: Rule) -> str:
+    return rule.target_dataset.key if rule.target_dataset is not None else ""

@@ -1,0 +1,50 @@
+"""Who writes rules, who approves them, and who grants."""
+
+from hub.accounts.caller import Caller
+from hub.accounts.models import Agency, Membership
+from hub.accounts.permissions import holds, is_hub, is_of, require_reviewer
+from hub.catalog.models import Dataset
+from hub.catalog.queries import dataset_by_key, is_steward
+from hub.errors import Forbidden
+from policies.facts import Target
+from policies.models import Rule
+
+
+def require_writer(actor: Caller, target: Target) -> None:
+    """Rules are written by the owner of their target, those on the catalogue by the authority.
+
+    Asked before anything is looked up, so that a refusal does not tell what there is.
+    """
+    if is_hub(actor):
+        return
+    if not target.agency:
+        _require_authority(actor)
+    elif not is_of(actor, target.agency, "publisher", "reviewer"):
+        dataset = dataset_by_key(target.dataset) if actor.agency == target.agency else None
+        if dataset is None or not is_steward(actor, dataset):
+            message = f"Rules on the data of {target.agency} are written by its own publishers."
+            raise Forbidden(message, hint=f"Ask for the role publisher in {target.agency}.")
+
+
+def require_rule_reviewer(actor: Caller, rule: Rule) -> None:
+    """The second person's word on a rule, and its end."""
+    agency = rule.target_dataset.agency if rule.target_dataset is not None else rule.target_agency
+    if agency is None:
+        _require_authority(actor)
+    else:
+        require_reviewer(actor, agency.code, "Approving and retiring rules")
+
+
+def _require_authority(actor: Caller) -> None:
+    if not holds(actor, "authority"):
+        raise Forbidden("Rules on the whole catalogue are the authority's.", hint="Ask for the role authority.")
+
+
+def require_other_side(actor: Caller, dataset: Dataset, agency: Agency) -> None:
+    """An agreement has two sides, and so two persons."""
+    if is_hub(actor) or agency.pk == dataset.agency_id:
+        return
+    is_member = bool(actor.email) and Membership.objects.filter(agency=agency, user__email=actor.email).exists()
+    if is_member or actor.agency == agency.code:
+        message = f"Whoever belongs to {agency.code} does not grant it access."
+        raise Forbidden(message, code="second-person", hint="Ask another reviewer.")
