@@ -74,6 +74,14 @@ def access_words(access: Any) -> Any:
 
 
 @register.filter
+def why(field: dict[str, Any]) -> Any:
+    """Why a field is shown as it is: the hub's own grounds in the visitor's language, a rule's in its own."""
+    if [because["ground"] for because in field["because"]] == ["sensitivity"]:
+        return _("Its owner marked it as personal or sensitive, or nobody has classified it yet.")
+    return field["reason"] or ""
+
+
+@register.filter
 def local(thing: Any, name: str) -> str:
     """The text ``name`` of ``thing`` (an object or a mapping) in the visitor's language, where there is one."""
     read = thing.get if isinstance(thing, dict) else lambda key, default="": getattr(thing, key, default)

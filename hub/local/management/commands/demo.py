@@ -106,12 +106,12 @@ class Command(BaseCommand):
         """Sync every stream through the worker, and wait for all."""
         self._say("\nWhat came in, from source to readable:")
         streams = Stream.objects.select_related("source", "dataset__agency").in_bulk(_STREAMS, field_name="key")
+        # What the schedule began before the departments were there is over first.
+        for begun in Run.objects.filter(status__in=Run.OPEN):
+            _await(begun)
         runs = {key: request_run(actor=HUB, stream=streams[key]) for key in _STREAMS}
-        until = time.monotonic() + _LOAD_SECONDS
         for key, run in runs.items():
-            while run.status in Run.OPEN and time.monotonic() < until:
-                time.sleep(0.1)
-                run.refresh_from_db()
+            _await(run)
             self._tell_run(streams[key], run)
         return runs
 
@@ -147,6 +147,13 @@ class Command(BaseCommand):
     def _say(self, line: str) -> None:
         self.stdout.write(line)
         self.stdout.flush()
+
+
+def _await(run: Run) -> None:
+    until = time.monotonic() + _LOAD_SECONDS
+    while run.status in Run.OPEN and time.monotonic() < until:
+        time.sleep(0.1)
+        run.refresh_from_db()
 
 
 def _free_port() -> int:
