@@ -19,7 +19,9 @@ KINDS: Final[Mapping[str, str]] = {
 def load(kind: str) -> type[Connector]:
     """The connector class of a kind; raises ``Invalid`` for a kind there is not."""
     if kind not in KINDS:
-        raise Invalid(f"There is no kind of source {kind!r}.", code="unknown-kind", hint=f"Known: {', '.join(KINDS)}.")
+        message = f"There is no kind of source {kind!r}."
+        hint = f"Known: {', '.join(KINDS)}."
+        raise Invalid(message, code="unknown-kind", hint=hint, errors=[FieldError("kind", "unknown-kind", message)])
     module, _, name = KINDS[kind].rpartition(".")
     return cast(type[Connector], getattr(import_module(module), name))
 

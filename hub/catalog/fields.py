@@ -1,11 +1,11 @@
 """The fields of a dataset as they are declared: read, checked, and brought to what is declared."""
 
-import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from hub.catalog.contracts import bound_text, contract_faults
-from hub.catalog.models import FIELD_NAME, SENSITIVITIES, Dataset, Field
+from hub.catalog.models import SENSITIVITIES, Dataset, Field
 from hub.catalog.texts import flag_faults, text_faults
 from hub.errors import FieldError
 from hub.predicates import FIELD_TYPES
@@ -85,6 +85,15 @@ def shows_more(table: Mapping[str, Any], present: Field | None, sensitivity: str
     return is_told or (after in CLEAR and not was_clear)
 
 
+def is_field_name(text: str) -> bool:
+    """A letter, then letters with their marks, digits and single ``_`` of any script, written in one way (NFC)."""
+    if not (0 < len(text) <= MAX_NAME and text[0].isalpha() and unicodedata.is_normalized("NFC", text)):
+        return False
+    if text.endswith("_") or "__" in text:
+        return False
+    return all(c == "_" or c.isalpha() or c.isdecimal() or unicodedata.category(c) in ("Mn", "Mc") for c in text)
+
+
 def _values(table: Mapping[str, Any]) -> dict[str, Any]:
     values = {_COLUMNS[key]: value for key, value in table.items()}
     for bound in ("minimum", "maximum"):
@@ -117,7 +126,7 @@ def _faults(place: str, table: Mapping[str, Any], present: Field | None) -> list
 def _word_faults(place: str, table: Mapping[str, Any], present: Field | None) -> list[FieldError]:
     errors = []
     name, type_ = table.get("name"), table.get("type", present.type if present else None)
-    if not isinstance(name, str) or not re.match(FIELD_NAME, name) or len(name) > MAX_NAME:
+    if not isinstance(name, str) or not is_field_name(name):
         rule = f"a letter, then letters, digits and single _, at most {MAX_NAME} characters"
         errors.append(FieldError(f"{place}.name", "invalid", f"{name!r} is no name of a field: {rule}."))
     if type_ not in FIELD_TYPES:

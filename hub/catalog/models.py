@@ -12,7 +12,6 @@ from hub.accounts.models import Agency
 from hub.predicates import FIELD_TYPES
 
 DATASET_NAME = r"^[a-z][a-z0-9_-]{1,60}\Z"
-FIELD_NAME = r"^[^\W\d_](?:_?[^\W_])*\Z"
 FREQUENCIES = ("continuous", "hourly", "daily", "weekly", "monthly", "quarterly", "yearly", "irregular")
 SENSITIVITIES = ("unclassified", "public", "internal", "personal", "sensitive")
 SHARING_CLASSES = ("unconditional", "conditional", "closed")

@@ -65,7 +65,9 @@ def as_nobody(argv: Sequence[str], needs: Sequence[Path], stop: str = "INT") -> 
             hint="Install util-linux, or start the hub as an ordinary user.",
         )
     become = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    # PostgreSQL asks access(2) for its own programs, which heeds such a right only with no_setuid_fixup.
     passing = [*become, "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+    passing.append("--securebits=+no_setuid_fixup")
     for candidate in (become, passing):
         if all(_reaches(candidate, folder) for folder in needs):
             return [*candidate, f"--pdeathsig={stop}", *argv]
@@ -77,6 +79,5 @@ def as_nobody(argv: Sequence[str], needs: Sequence[Path], stop: str = "INT") -> 
 
 
 def _reaches(prefix: Sequence[str], folder: Path) -> bool:
-    # Not test -x: access(2) passes over rights given beside the user's.
     looked = subprocess.run([*prefix, "stat", f"{folder}/."], capture_output=True, check=False)
     return looked.returncode == 0

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -87,6 +88,8 @@ class _Work:
                 faults += self._tried(entry, _ENSURE[kind])
         for entry in manifest.entries.get("agency", []):
             faults += self._tried(entry, _Work._agency_rest)
+            for member in entry.inner.get("member", []):
+                faults += self._tried(member, partial(_Work._member, code=entry.table["code"]))
         return faults
 
     def _tried(self, entry: Entry, ensure: "Callable[[_Work, Entry], None]") -> Iterator[Fault]:
@@ -102,21 +105,20 @@ class _Work:
             self._say("make", entry)
 
     def _agency_rest(self, entry: Entry) -> None:
-        """What refers to other agencies, once all are there; and the members."""
+        """What refers to other agencies, once all are there."""
         thing = things.agency(entry.table["code"])
         if thing is not None:
             self._change(entry, things.agency_values(thing), lambda changed: things.change_agency(thing, changed))
-            for member in entry.inner.get("member", []):
-                self._member(thing, member)
 
-    def _member(self, agency: Agency, entry: Entry) -> None:
-        email, thing = entry.table["email"], things.member(agency.code, entry.table["email"])
-        name = f"member {email} of {agency.code}"
+    def _member(self, entry: Entry, code: str) -> None:
+        email, thing = entry.table["email"], things.member(code, entry.table["email"])
+        name = f"member {email} of {code}"
         if entry.table.get("retire"):
             if thing is not None:
                 accounts.remove_member(actor=HUB, membership=thing)
                 self.report.changes.append(Change("retire", name))
         elif thing is None or sorted(thing.roles) != sorted(entry.table["roles"]):
+            agency = things.needed(Agency, "agency", code=code)
             _, link = accounts.set_member(actor=HUB, agency=agency, email=email, roles=entry.table["roles"])
             self.report.changes.append(Change("make" if thing is None else "change", name, ("roles",) if thing else ()))
             if link:

@@ -33,7 +33,15 @@ key = "dot.flights"
 title = "Flights"
 primary_key = ["id"]
 sensitivity = "public"
-field = [{{ name = "id", type = "integer" }}, {{ name = "delay", type = "decimal" }}, {{ name = "at", type = "datetime" }}]
+[[dataset.field]]
+name = "id"
+type = "integer"
+[[dataset.field]]
+name = "delay"
+type = "decimal"
+[[dataset.field]]
+name = "at"
+type = "datetime"
 [[stream]]
 key = "flights"
 source = "files"
