@@ -7,8 +7,6 @@ import sys
 
 def main(arguments: list[str]) -> None:
     """Run one command; ``--data DIR`` goes to any of them and says which embedded hub is meant."""
-    if sys.version_info < (3, 11):
-        sys.exit("The hub needs Python 3.11 or newer.")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hub.settings")
     arguments = _take_data(arguments)
     from hub.local.commandline import run  # after HUB_DATA is set: the settings read it
