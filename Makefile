@@ -12,7 +12,7 @@ demo: $(VENV)/demo.installed
 up: $(VENV)/hub.installed
 	@$(BIN)/python manage.py up $(ARGS)
 
-test: $(VENV)/dev.installed
+test: $(VENV)/dev.installed $(VENV)/demo.installed
 	$(PYTEST) -n 2 --dist loadfile $(ARGS)
 
 check: $(VENV)/dev.installed
@@ -30,7 +30,7 @@ format: $(VENV)/dev.installed
 bench: $(VENV)/demo.installed $(VENV)/dev.installed
 	$(BIN)/python -m tests.bench $(ARGS)
 
-proof: $(VENV)/dev.installed
+proof: $(VENV)/dev.installed $(VENV)/demo.installed
 	HUB_PROOF=long $(PYTEST) -n 2 --dist loadfile --timeout 3600 $(ARGS)
 
 openapi: $(VENV)/dev.installed
