@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from hub.accounts.caller import Caller
-from hub.accounts.models import Agency, Epoch
+from hub.accounts.models import Agency
 from hub.accounts.queries import current_epoch
 from hub.catalog.models import Dataset, Field
 from hub.query import door
@@ -31,7 +31,6 @@ FIELDS = (
 @pytest.fixture
 def flights(db: None) -> Dataset:
     """Twenty rows; every cell of ``ssn`` holds a word that must never be seen."""
-    Epoch.objects.get_or_create(pk=1)
     owner = Agency.objects.create(code="dot", name="Transport")
     Agency.objects.create(code="ops", name="Operations")
     dataset = Dataset.objects.create(

@@ -1,0 +1,1 @@
+"""What the hub takes, beside what the same machine can do at best, in one run."""
