@@ -94,7 +94,7 @@ class _Work:
             self.progress.rejected += quarantine.check(into, self.dataset, self.run.pk)
             self._check_rejects()
         with self._stage("publish"):
-            outcome = self._publish(into)
+            outcome = self._publish(into, time.monotonic())
         log.info("%s is at version %s: %s rows", self.dataset.key, outcome.version, outcome.rows)
         drop_generations(self.dataset)
 
@@ -158,13 +158,14 @@ class _Work:
             )
 
     @transaction.atomic
-    def _publish(self, into: Staging) -> Outcome:
+    def _publish(self, into: Staging, since: float) -> Outcome:
         """Data, change log, version, cursor and counters move together, if the lease still holds at the end."""
         outcome = publish(into, self.dataset, self.stream.mode, self.run.pk)  # type: ignore[arg-type]
         if self.stream.mode == Stream.Mode.REPLACE:
             self._check_shrinkage(outcome)
         rejected = self.progress.rejected + outcome.rejected
         self._advance_cursor(into)
+        self.timings["publish"] = time.monotonic() - since
         status = Run.Status.PARTIAL if rejected else Run.Status.SUCCEEDED
         record(
             actor=HUB,

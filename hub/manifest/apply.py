@@ -1,7 +1,7 @@
 """Brings the hub to what a manifest declares: all of it or nothing, and nothing where nothing differs."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
@@ -146,6 +146,8 @@ class _Work:
 
     def _rule(self, entry: Entry) -> None:
         thing = Rule.objects.filter(key=entry.table["key"]).first()
+        if thing is not None and thing.status == Rule.Status.DRAFT and not entry.table.get("retire"):
+            entry = replace(entry, table={**entry.table, "status": Rule.Status.APPROVED})
         self._ensure(entry, thing, things.rule_values, things.make_rule, things.change_rule)
 
     def _agreement(self, entry: Entry) -> None:

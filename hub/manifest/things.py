@@ -109,6 +109,7 @@ def rule_values(thing: Rule) -> Values:
         "party": str(party_of(thing)),
         "firm": thing.is_firm,
         "review_at": thing.review_at,
+        "status": thing.status,
         "retire": thing.status == Rule.Status.RETIRED,
     }
 
@@ -205,11 +206,11 @@ def change_dataset(thing: Dataset, changed: dict[str, Any], values: Values, fiel
     """``fields`` are those that are new or differ."""
     if fields:
         catalog.set_fields(actor=HUB, dataset=thing, fields=fields)
+    if not changed.keys().isdisjoint(_TERMS):  # first: what is marked secret rests on the legal basis
+        _classify(thing, {**dataset_values(thing), **values})
     plain = {key: value for key, value in changed.items() if key in catalog.DATASET_KEYS}
     if plain:
         catalog.edit_dataset(actor=HUB, dataset=thing, **plain)
-    if not changed.keys().isdisjoint(_TERMS):
-        _classify(thing, {**dataset_values(thing), **values})
     if changed.get("publish"):
         catalog.publish_dataset(actor=HUB, dataset=thing)
     if changed.get("retire"):
@@ -241,10 +242,13 @@ def change_rule(thing: Rule, changed: dict[str, Any]) -> None:
     if retire is False:
         message = f"The rule {thing.key} was retired and stays so."
         raise Invalid(message, hint="Give it a new key.", errors=[FieldError("key", "retired", message)])
+    is_declared_in_force = changed.pop("status", "") == Rule.Status.APPROVED
     if changed:
         policies.edit_rule(actor=HUB, rule=thing, **changed)
     if retire:
         policies.retire_rule(actor=HUB, rule=thing)
+    elif is_declared_in_force:
+        policies.approve_rule(actor=HUB, rule=thing, approver=APPROVER)
 
 
 def make_agreement(values: dict[str, Any]) -> None:

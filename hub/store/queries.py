@@ -7,12 +7,12 @@ from typing import cast
 from hub.catalog.models import Dataset
 from hub.predicates import FieldType
 from hub.store.models import Relation
-from hub.store.tables import ensure_relation
+from hub.store.tables import columns_of, ensure_relation
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """The physical column of a field; ``never_null`` where the field's contract rules nulls out."""
+    """The physical column of a field; ``never_null`` for those of the primary key, which came with the first row."""
 
     column: str
     type: FieldType
@@ -30,14 +30,17 @@ class Place:
 
 
 def place_of(dataset: Dataset) -> Place:
-    """The place of ``dataset``; one that nobody has loaded yet gets an empty table."""
-    relation = Relation.objects.filter(dataset=dataset).first() or ensure_relation(dataset)
+    """The place of ``dataset``; a table is made where there is none, and a column for a field that came since."""
+    fields = list(dataset.fields.all())
+    relation = Relation.objects.filter(dataset=dataset).first()
+    if relation is None or not {field.column for field in fields} <= columns_of(relation.table):
+        relation = ensure_relation(dataset)
     return Place(
         relation=relation.pk,
         generation=relation.generation,
         table=relation.table,
         columns={
-            field.name: Column(field.column, cast(FieldType, field.type), field.is_required)
-            for field in dataset.fields.all()
+            field.name: Column(field.column, cast(FieldType, field.type), field.name in dataset.primary_key)
+            for field in fields
         },
     )

@@ -40,7 +40,7 @@ def ensure_relation(dataset: Dataset) -> Relation:
         index_key(relation.table, dataset, fields)
         _execute(f"CREATE TABLE {relation.change_log} ({VERSION} integer NOT NULL, op text NOT NULL, before jsonb)")
         return relation
-    present = _columns(relation.table)
+    present = columns_of(relation.table)
     added = [f"ADD COLUMN {_column(field)}" for field in fields if field.column not in present]
     if added:
         _execute(f"ALTER TABLE {relation.table} {', '.join(added)}")
@@ -99,7 +99,8 @@ def _column(field: Field) -> str:
     return f"{field.column} {PHYSICAL_TYPES[field.type]}"  # type: ignore[index]
 
 
-def _columns(table: str) -> set[str]:
+def columns_of(table: str) -> set[str]:
+    """The names of the columns that a table has now."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped",

@@ -17,6 +17,10 @@ from tests.whole.conftest import ROOT, WholeHub, started, stopped
 ROUNDS = 3
 PAGES = 300
 _PAGE = "SELECT json_agg(page) FROM (SELECT * FROM flights ORDER BY time_hour, carrier, flight LIMIT 100) page;"
+_COLUMNS = (
+    "SELECT string_agg(format('%I %s', attname, format_type(atttypid, atttypmod)), ', ' ORDER BY attnum)"
+    " FROM pg_attribute WHERE attrelid = 'flights'::regclass AND attnum > 0"
+)
 
 
 def main() -> None:
@@ -88,8 +92,7 @@ def _seconds_of_run(hub: WholeHub, key: str) -> float:
 
 def _copy_through() -> None:
     """The flights out of their database and into a bare table of the hub's."""
-    columns = _psql("transport", "SELECT string_agg(format('%I %s', attname, format_type(atttypid, atttypmod)), ', '"
-                    " ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'flights'::regclass AND attnum > 0")  # fmt: skip
+    columns = _psql("transport", _COLUMNS)
     _psql(connection.DATABASE, f"DROP TABLE IF EXISTS bare; CREATE TABLE bare ({columns})")
     psql = f"{postgres.programs() / 'psql'} -qX -v ON_ERROR_STOP=1"
     line = (

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from hub.accounts.caller import Caller
+from hub.accounts.caller import HUB, Caller
 from hub.accounts.commands import bump_epoch
 from hub.accounts.models import Agency, Membership, User
+from hub.accounts.queries import current_epoch
 from hub.audit.models import Event
+from hub.catalog.commands import set_fields
 from hub.catalog.models import Dataset
 from hub.errors import Forbidden, Invalid, NotFound
 from hub.query import door
@@ -202,3 +204,12 @@ def test_streams_carry_the_whole_view_and_close_their_event(
     assert len(lines) == 22
     closing = Event.objects.get(kind="rows.streamed")
     assert closing.details == {"opening": str(stream.receipt), "rows": 20, "outcome": "complete"}
+
+
+def test_field_that_came_after_the_rows_is_there_at_once(flights: Dataset, ops: Caller, read: Read) -> None:
+    assert len(rows(read())) == 20
+
+    set_fields(actor=HUB, dataset=flights, fields=[{"name": "gate", "type": "string", "sensitivity": "public"}])
+    page = read(replace(ops, epoch=current_epoch()), limit="1")
+
+    assert rows(page)[0]["gate"] is None

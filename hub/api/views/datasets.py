@@ -119,11 +119,11 @@ class OneDataset(ApiView):
         with transaction.atomic():
             terms = _taken(body, *_TERMS)
             fields = body.pop("fields", None)
+            _classify(self.caller, dataset, terms)  # first: what is marked secret rests on the legal basis
             if body:
                 dataset = commands.edit_dataset(actor=self.caller, dataset=dataset, **body)
             if fields is not None:
                 commands.set_fields(actor=self.caller, dataset=dataset, fields=fields)
-            _classify(self.caller, dataset, terms)
         return Response(_shown(self.caller, key))
 
 
