@@ -2,26 +2,86 @@
 
 import csv
 import io
+import json
+import os
 import re
+import subprocess
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
 
+import pytest
+
 from hub.local.demo import data
-from tests.whole.conftest import free_port, manage
+from tests.whole.conftest import ROOT, WholeHub, free_port, manage, started, stopped
 
 
-def test_demo_shows_what_it_promises_and_answers_its_question(tmp_path: Path) -> None:
-    done = manage(tmp_path / "hub", "demo", "--once", "--port", str(free_port()))
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeHub]:
+    hub = started(tmp_path_factory.mktemp("demo") / "hub", ("demo",))
+    yield hub
+    stopped(hub)
 
-    said = done.stdout
+
+def test_demo_shows_what_it_promises_and_answers_its_question(demo: WholeHub) -> None:
+    said = demo.folder.with_suffix(".log").read_text()
+
     assert re.search(r"dot\.flights +336,776 rows +\d+\.\d s  postgres\n", said)
     assert re.search(r"met\.weather +26,114 rows +\d+\.\d s  rest, 1 kept out\n", said)
     assert "met.weather, wind_speed = 1048.36058: The value is above 200." in said
     assert re.search(r"ops reads tailnum as  [0-9a-f]{32}\n +faa reads tailnum as  N\w+\n", said)
     assert "ops asks for faa.planes  403 denied: ops may not read faa.planes: The registry leads from" in said
-    assert said.rstrip().endswith("All three were answered.")
     assert [line.strip() for line in _answer(said)] == expected_answer()
+
+
+def test_operations_centre_sees_neither_tail_numbers_nor_planes(demo: WholeHub) -> None:
+    ops, faa = demo.token("ops", "dashboard"), demo.token("faa", "registry")
+    clear = demo.get("/datasets/dot.flights/rows", faa, limit="1", filter="tailnum IS NOT NULL").json()["data"][0][
+        "tailnum"
+    ]
+
+    for params in (
+        {"tailnum": clear},
+        {"filter": f"tailnum = '{clear}'"},
+        {"filter": "tailnum LIKE 'N%'"},
+        {"filter": f"tailnum BETWEEN '{clear}' AND '{clear}'"},
+        {"filter": f"CASEI(tailnum) = CASEI('{clear}')"},
+        {"filter": f"tailnum IN ('{clear}')"},
+    ):
+        assert demo.get("/datasets/dot.flights/rows", ops, **params).json()["data"] == [], params
+    for params in ({"sortby": "tailnum"}, {"sortby": "-tailnum"}, {"properties": "tailnum", "limit": "1000"}):
+        shown = demo.get("/datasets/dot.flights/rows", ops, **params).json()["data"]
+        assert all(row["tailnum"] is None or re.fullmatch("[0-9a-f]{32}", row["tailnum"]) for row in shown)
+    access = demo.get("/datasets/dot.flights/access", ops).json()
+    tailnum = next(field for field in access["fields"] if field["name"] == "tailnum")
+    assert (tailnum["access"], tailnum["reason"]) == ("hash", "A tail number leads from an aircraft to its owner")
+    for path in ("/rows", "/rows/N10156", "/schema"):
+        answer = demo.get(f"/datasets/faa.planes{path}", ops)
+        assert answer.status_code == 403
+        assert "N10156" not in answer.text
+    denied = demo.get("/datasets/faa.planes/access", ops).json()
+    assert (denied["decision"], denied["reason"]) == ("deny", "The registry leads from an aircraft to its owner")
+    assert denied["next_step"] == "Apply to faa for faa.planes, and say for what purpose."
+
+
+def test_example_of_reading_works_as_documented(demo: WholeHub) -> None:
+    example = re.findall(r"```sh\n(curl.*?)```", (ROOT / "docs" / "read.md").read_text(), re.DOTALL)[0]
+    script = example.replace("127.0.0.1:8000", f"127.0.0.1:{demo.port}")
+    environment = {**os.environ, "TOKEN": demo.token("ops", "dashboard")}
+
+    said = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, check=True).stdout
+
+    with data.flights() as flights:
+        rows = csv.DictReader(io.TextIOWrapper(flights, encoding="utf-8"))
+        delays = [int(row["dep_delay"]) for row in rows if row["carrier"] in ("AA", "DL") and row["dep_delay"] != "NA"]
+    assert [row["dep_delay"] for row in json.loads(said)["data"]] == sorted(delays, reverse=True)[:3]
+
+
+def test_demo_stops_by_itself_when_it_is_to_run_once(tmp_path: Path) -> None:
+    done = manage(tmp_path / "hub", "demo", "--once", "--port", str(free_port()))
+
+    assert done.stdout.rstrip().endswith("All three were answered.")
 
 
 def expected_answer() -> list[str]:

@@ -213,3 +213,28 @@ def test_field_that_came_after_the_rows_is_there_at_once(flights: Dataset, ops: 
     page = read(replace(ops, epoch=current_epoch()), limit="1")
 
     assert rows(page)[0]["gate"] is None
+
+
+@pytest.mark.parametrize(
+    ("filter_", "ids"),
+    [
+        ("id BETWEEN 3 AND 4", [3, 4]),
+        ("delay BETWEEN 3 AND 4.5", [2, 3]),
+        ("名字 BETWEEN '名2' AND '名3'", [2, 20, 3]),
+        ("day BETWEEN DATE('2020-01-02') AND DATE('2020-01-03')", [1, 2]),
+        ("at BETWEEN TIMESTAMP('2020-01-01T00:01:00Z') AND TIMESTAMP('2020-01-01T00:02:00Z')", [1, 2]),
+        ("CASEI(tailnum) BETWEEN 'n1' AND CASEI('N1')", [1, 4, 7, 10, 13, 16, 19]),
+        ("NOT (id NOT BETWEEN 3 AND 4)", [3, 4]),
+        ("CASEI(tailnum) = 'n1' AND id < 5", [1, 4]),
+        ("CASEI(tailnum) IN ('n1', 'x') AND id < 5", [1, 4]),
+        ("CASEI(tailnum) LIKE 'n1' AND id < 5", [1, 4]),
+        ("ratio < 0.6 AND ok = TRUE", [2]),
+        ("id IN (1, 9223372036854775807, 99999999999999999999)", [1]),
+        ("id > 19.5 OR 名字 LIKE '%\\_%'", [20]),
+        ("day > DATE('9999-12-31') OR id = 5", [5]),
+        ("delay = 1.5000", [1]),
+        ("extra IS NOT NULL AND id < 2", [1]),
+    ],
+)
+def test_every_operator_answers(flights: Dataset, read: Read, filter_: str, ids: list[int]) -> None:
+    assert sorted(row["id"] for row in rows(read(filter=filter_, limit="100"))) == sorted(ids)

@@ -39,8 +39,8 @@ def condition(tree: Predicate, resolve: Resolve) -> Sql:
         case Comparison(op, left, right):
             return "(" + _value(left, resolve) + f" {op} " + _value(right, resolve) + ")"
         case Between(value, low, high):
-            bounds = _value(low, resolve) + " AND " + _value(high, resolve)
-            return "(" + _value(value, resolve) + " BETWEEN " + bounds + ")"
+            bounds = "(" + _value(low, resolve) + ") AND (" + _value(high, resolve) + ")"
+            return "((" + _value(value, resolve) + ") BETWEEN " + bounds + ")"
         case In(value, options):
             return "(" + _value(value, resolve) + " IN (" + join(", ", [_value(o, resolve) for o in options]) + "))"
         case Like(value, pattern):
@@ -55,7 +55,7 @@ def _value(value: Value, resolve: Resolve) -> Sql:
         case Name(name):
             return resolve(name)
         case CaseI(inner):
-            return "lower((" + _value(inner, resolve) + ') COLLATE "pg_c_utf8")'
+            return "(lower((" + _value(inner, resolve) + ') COLLATE "pg_c_utf8") COLLATE "C")'
         case Literal(content, type_):
             return Sql(f"%s{_cast(content, type_)}", (_parameter(content),))
     raise TypeError(f"no SQL for {type(value).__name__}")
