@@ -6,6 +6,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 from .conftest import WholeHub
 
 ROWS = 336_776
@@ -29,7 +31,7 @@ agency = "dot"
 kind = "file"
 config = {{ url = "file://{folder}/" }}
 [[dataset]]
-key = "dot.flights"
+key = "dot.{key}"
 title = "Flights"
 primary_key = ["id"]
 sensitivity = "public"
@@ -43,35 +45,37 @@ type = "decimal"
 name = "at"
 type = "datetime"
 [[stream]]
-key = "flights"
+key = "{key}"
 source = "files"
-dataset = "dot.flights"
+dataset = "dot.{key}"
 select = {{ path = "flights.csv" }}
 """
 
 
-def test_load_whose_worker_is_killed_ends_whole(hub: WholeHub, tmp_path: Path) -> None:
+@pytest.mark.parametrize("killed", ["worker", "its children", "both"])
+def test_load_whose_worker_is_killed_ends_whole(hub: WholeHub, tmp_path: Path, killed: str) -> None:
+    key = f"flights-{killed.replace(' ', '-')}"
     files = hub.folder.parent / "files"
     with (files / "flights.csv").open("w") as lines:
         lines.write("id,delay,at\n")
         lines.writelines(f"{i},{i / 4},2013-01-01T05:00:00Z\n" for i in range(ROWS))
     manifest = tmp_path / "hub.toml"
-    manifest.write_text(MANIFEST.format(folder=files))
+    manifest.write_text(MANIFEST.format(folder=files, key=key))
     hub.manage("apply", str(manifest))
     watcher, reader = hub.token("dot", "watcher"), hub.token("ops", "reader")
-    hub.manage("sync", "flights")
-    _wait_for_stage(hub, watcher)
+    hub.manage("sync", key)
+    _wait_for_stage(hub, watcher, key)
 
     killed_at = time.monotonic()
-    _kill_with_children(hub.child("--queues runs"))
+    _kill(hub.child("--queues runs"), killed)
 
     counts = set()
-    run = _run(hub, watcher)
+    run = _run(hub, watcher, key)
     while run["status"] in ("queued", "running"):
         assert time.monotonic() - killed_at < 60
-        counts.add(hub.get("/datasets/dot.flights/rows", reader, count="exact", limit="1").json()["page"]["count"])
-        run = _run(hub, watcher)
-    counts.add(hub.get("/datasets/dot.flights/rows", reader, count="exact", limit="1").json()["page"]["count"])
+        counts.add(hub.get(f"/datasets/dot.{key}/rows", reader, count="exact", limit="1").json()["page"]["count"])
+        run = _run(hub, watcher, key)
+    counts.add(hub.get(f"/datasets/dot.{key}/rows", reader, count="exact", limit="1").json()["page"]["count"])
 
     assert (run["status"], run["inserted"], run["rejected"]) == ("succeeded", ROWS, 0)
     assert counts <= {0, ROWS}
@@ -79,20 +83,21 @@ def test_load_whose_worker_is_killed_ends_whole(hub: WholeHub, tmp_path: Path) -
     assert time.monotonic() - killed_at < 60
 
 
-def _run(hub: WholeHub, token: str) -> dict[str, object]:
-    return hub.get("/runs", token, stream="flights").json()["data"][0]
+def _run(hub: WholeHub, token: str, key: str) -> dict[str, object]:
+    return hub.get("/runs", token, stream=key).json()["data"][0]
 
 
-def _wait_for_stage(hub: WholeHub, token: str) -> None:
+def _wait_for_stage(hub: WholeHub, token: str, key: str) -> None:
     until = time.monotonic() + 30
-    while _run(hub, token)["status"] == "queued":
+    while _run(hub, token, key)["status"] == "queued":
         assert time.monotonic() < until
         time.sleep(0.02)
     time.sleep(0.5)
-    assert _run(hub, token)["status"] == "running"
+    assert _run(hub, token, key)["status"] == "running"
 
 
-def _kill_with_children(pid: int) -> None:
-    children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
-    for child in (pid, *map(int, children.stdout.split())):
-        os.kill(child, signal.SIGKILL)
+def _kill(worker: int, killed: str) -> None:
+    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(worker)], capture_output=True, text=True, check=False)
+    children = list(map(int, listed.stdout.split()))
+    for pid in {"worker": [worker], "its children": children, "both": [worker, *children]}[killed]:
+        os.kill(pid, signal.SIGKILL)
