@@ -112,6 +112,7 @@ _SERVING = _database(
     connection.serving_database_url(),
     options="-c timezone=UTC -c datestyle=ISO -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s",
 )
+SERVING_ROLE_IS_GIVEN = connection.is_serving_role_given()
 DATABASES = {"default": _OWNER, "serving": {**_SERVING, "TEST": {"MIRROR": "default"}}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -9,7 +9,6 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 DATABASE = "hub"
 OWNER = "hub"
-SERVING_ROLE = "hub_serving"
 _SOCKET_PATH_LIMIT = 100
 """A socket's path has at most 107 bytes on Linux; PostgreSQL adds a name to its folder's."""
 
@@ -97,13 +96,19 @@ def database_url() -> str:
 
 
 def serving_database_url() -> str:
-    """As the role that serves rows: the same database with an account that owns nothing."""
+    """As the role that serves rows: the same database with an account that owns nothing, named after it."""
     given = from_environment("SERVING_DATABASE_URL")
     if given:
         return given
     parts = urlsplit(database_url())
+    role = f"{parts.path.strip('/')}_serving"
     server = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{SERVING_ROLE}:{password(SERVING_ROLE)}@{server}"))
+    return urlunsplit(parts._replace(netloc=f"{role}:{password(role)}@{server}"))
+
+
+def is_serving_role_given() -> bool:
+    """Whether somebody else looks after the serving role and its password."""
+    return bool(from_environment("SERVING_DATABASE_URL"))
 
 
 def broker_url() -> str:

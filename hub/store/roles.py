@@ -1,8 +1,11 @@
 """The serving role: owns nothing, reads rows and what guards them, adds audit events."""
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import ProgrammingError, connection, transaction
+from django.db.backends.utils import CursorWrapper
 from psycopg2 import extensions, sql
+
+from hub.errors import Forbidden
 
 _READS = {
     "accounts_token": ("id", "digest", "expires_at", "revoked_at"),
@@ -15,20 +18,31 @@ _READS = {
 def ensure_serving_role() -> None:
     """Make the role of the ``serving`` connection and give it exactly what serving needs; safe to repeat.
 
-    The owner needs ``CREATEROLE`` only while the role is missing.
+    A role that settings say is given gets the rights alone. Raises ``Forbidden`` where the database's owner may not
+    make the role.
     """
     account = settings.DATABASES["serving"]
     name, password = str(account["USER"]), str(account["PASSWORD"])
-    role = sql.Identifier(name)
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('serving role'))")
-        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name])
-        known = cursor.fetchone() is not None
-        verifier = extensions.encrypt_password(password, name, connection.connection, "scram-sha-256")
-        statement = "ALTER ROLE {} PASSWORD {}" if known else "CREATE ROLE {} LOGIN NOINHERIT PASSWORD {}"
-        cursor.execute(sql.SQL(statement).format(role, sql.Literal(verifier)))
-        for grant in _grants():
-            cursor.execute(grant.format(role=role))
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtext('serving role'))")
+            if not settings.SERVING_ROLE_IS_GIVEN:
+                _make(cursor, name, password)
+            for grant in _grants():
+                cursor.execute(grant.format(role=sql.Identifier(name)))
+    except ProgrammingError as error:
+        raise Forbidden(
+            f"The role {name}, which serves rows, could not be prepared: {str(error).splitlines()[0]}.",
+            hint="Give the database's owner CREATEROLE, or make the role yourself and name it in SERVING_DATABASE_URL.",
+        ) from error
+
+
+def _make(cursor: CursorWrapper, name: str, password: str) -> None:
+    cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name])
+    known = cursor.fetchone() is not None
+    verifier = extensions.encrypt_password(password, name, connection.connection, "scram-sha-256")
+    statement = "ALTER ROLE {} PASSWORD {}" if known else "CREATE ROLE {} LOGIN NOINHERIT PASSWORD {}"
+    cursor.execute(sql.SQL(statement).format(sql.Identifier(name), sql.Literal(verifier)))
 
 
 def _grants() -> list[sql.SQL]:
