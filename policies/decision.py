@@ -198,7 +198,7 @@ class Decision:
                 return f"{self.dataset.agency} shares this with nobody; ask it about the legal basis that it names."
             case "denied":
                 return f"Apply to {self.dataset.agency} for {self.dataset.key}, and say for what purpose."
-        withheld = [field.name for field in self.withheld_fields]
-        if self.permit and withheld:
-            return f"Apply to {self.dataset.agency} for what is withheld: {', '.join(withheld)}."
+        more = [field.name for field in self.fields if field.access.kind != "clear" and not field.is_secret]
+        if self.permit and more:
+            return f"Apply to {self.dataset.agency} to see in clear: {', '.join(more)}."
         return ""

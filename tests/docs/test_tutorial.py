@@ -103,5 +103,5 @@ def test_tutorial_works_word_for_word(shell: Shell) -> None:
     assert synced.startswith("succeeded: rows_read 3, inserted 3,")
     assert rows["data"] == [{"well": "W-2", "district": "North", "depth_m": 120.0}]
     assert told["decision"] == "permit"
-    assert told["next_step"] == "Apply to water for what is withheld: owner_phone."
+    assert told["next_step"] == "Apply to water to see in clear: owner_phone."
     assert re.fullmatch("[0-9a-f]{32}", shown["data"][0]["owner_phone"])

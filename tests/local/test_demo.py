@@ -56,6 +56,7 @@ def test_operations_centre_sees_neither_tail_numbers_nor_planes(demo: WholeHub) 
     access = demo.get("/datasets/dot.flights/access", ops).json()
     tailnum = next(field for field in access["fields"] if field["name"] == "tailnum")
     assert (tailnum["access"], tailnum["reason"]) == ("hash", "A tail number leads from an aircraft to its owner")
+    assert access["next_step"] == "Apply to dot to see in clear: tailnum."
     for path in ("/rows", "/rows/N10156", "/schema"):
         answer = demo.get(f"/datasets/faa.planes{path}", ops)
         assert answer.status_code == 403

@@ -78,6 +78,9 @@ class Command(BaseCommand):
         self._say("\nThe operations centre asks: on the ten windiest days, how many flights left over an hour late?")
         story.tell_answer(self._say, self.ops)
         self._tell_accounts(hub, report.links)
+        self._say("\nTokens, good for a year:")
+        for name, asker in (("ops/dashboard", self.ops), ("faa/registry", faa), ("met/quality", met)):
+            self._say(f"  {name:<14} {asker.token}")
         self._say("\nTry it as the operations centre:")
         for address, params in story.examples(hub.url):
             self._say(f"  {story.as_curl(address, params, self.ops.token)}")
