@@ -1,9 +1,6 @@
 """The kind ``postgres``: tables and queries of somebody else's PostgreSQL, streamed as ``COPY`` text, read only."""
 
-import os
-import socket
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar, Final
 
@@ -11,10 +8,8 @@ import psycopg2
 from psycopg2 import errors, sql
 from psycopg2.extensions import connection as Connection
 
-from connectors import infer
-from connectors.base import LIMITS_SCHEMA, Batch, Column, Connector, Extract, Found, JsonSchema, Limits
+from connectors.base import LIMITS_SCHEMA, Batch, Connector, Extract, Found, JsonSchema, Limits
 from connectors.columns import field_names, picks
-from connectors.copying import Sink, pulled
 from connectors.kinds.postgres.relations import (
     checked,
     columns_of,
@@ -26,7 +21,7 @@ from connectors.kinds.postgres.relations import (
     relation,
 )
 from connectors.reach import Reach
-from hub.errors import SourceDown, SourceError, SourceMalformed, SourceMissing, SourceRefused
+from hub.errors import SourceDown, SourceError, SourceMissing, SourceRefused
 
 _CONNECT_SECONDS: Final = 10
 _SAMPLE_SECONDS: Final = 10
