@@ -2,6 +2,7 @@
 
 import sys
 
+from django.conf import settings
 from django.core.management import execute_from_command_line
 from django.db import InterfaceError, OperationalError
 
@@ -11,6 +12,8 @@ from hub.local import connection
 
 def run(arguments: list[str]) -> None:
     """Exit 1 with what happened and what to do where the hub refuses or is not there."""
+    if not settings.HUB_HAS_MAIL:  # commands print the links that mails would carry, and nothing twice
+        settings.EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
     try:
         execute_from_command_line(arguments)
     except HubError as error:

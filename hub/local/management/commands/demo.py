@@ -42,21 +42,22 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8000)
 
     def handle(self, *args: Any, once: bool, host: str, port: int, **options: Any) -> None:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        for stop in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(stop, signal.default_int_handler)
         if not connection.is_postgres_embedded():
             raise CannotStart("The demo brings its own databases.", hint="Unset DATABASE_URL, or use manage.py up.")
         try:
             started = time.monotonic()
             with running(host, port) as hub:
-                signal.signal(signal.SIGINT, hub.stop)
-                signal.signal(signal.SIGTERM, hub.stop)
                 self._say(f"The hub runs ({time.monotonic() - started:.1f} s).")
                 self._show(hub)
                 if once:
                     self._check_examples(hub)
-                else:
-                    self._say(f"hub ready {hub.url}")
-                    hub.serve()
+                    return
+                signal.signal(signal.SIGINT, hub.stop)
+                signal.signal(signal.SIGTERM, hub.stop)
+                self._say(f"hub ready {hub.url}")
+                hub.serve()
         except KeyboardInterrupt:
             self._say("Stopped.")
 
@@ -65,7 +66,7 @@ class Command(BaseCommand):
         os.environ.update(settings)
         report = apply_manifest(_MANIFEST)
         self._say(f"The manifest is applied: {len(report.changes)} changes.")
-        runs = self._load()
+        runs = self._load(hub)
         self.ops, faa, met = (
             self._asker(hub, *name) for name in (("ops", "dashboard"), ("faa", "registry"), ("met", "quality"))
         )
@@ -105,16 +106,16 @@ class Command(BaseCommand):
             "DEMO_MET_TOKEN": token,
         }
 
-    def _load(self) -> Mapping[str, Run]:
+    def _load(self, hub: Hub) -> Mapping[str, Run]:
         """Sync every stream through the worker, and wait for all."""
         self._say("\nWhat came in, from source to readable:")
         streams = Stream.objects.select_related("source", "dataset__agency").in_bulk(_STREAMS, field_name="key")
         # What the schedule began before the departments were there is over first.
         for begun in Run.objects.filter(status__in=Run.OPEN):
-            _await(begun)
+            _await(hub, begun)
         runs = {key: request_run(actor=HUB, stream=streams[key]) for key in _STREAMS}
         for key, run in runs.items():
-            _await(run)
+            _await(hub, run)
             self._tell_run(streams[key], run)
         return runs
 
@@ -152,9 +153,11 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
-def _await(run: Run) -> None:
+def _await(hub: Hub, run: Run) -> None:
+    """Until the run is over; the hub is looked after meanwhile, as it would be otherwise."""
     until = time.monotonic() + _LOAD_SECONDS
     while run.status in Run.OPEN and time.monotonic() < until:
+        hub.look_after()
         time.sleep(0.1)
         run.refresh_from_db()
 

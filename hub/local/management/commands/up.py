@@ -19,16 +19,17 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8000, help="the port to listen on (%(default)s)")
 
     def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        for stop in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(stop, signal.default_int_handler)
         try:
             with running(host, port) as hub:
-                signal.signal(signal.SIGINT, hub.stop)
-                signal.signal(signal.SIGTERM, hub.stop)
                 link = first_administrator_link()
                 if link:
                     self.stdout.write(f"Become the first administrator: {hub.url}{link}")
                 self.stdout.write(f"hub ready {hub.url}")
                 self.stdout.flush()
+                signal.signal(signal.SIGINT, hub.stop)
+                signal.signal(signal.SIGTERM, hub.stop)
                 hub.serve()
         except KeyboardInterrupt:
             self.stderr.write("Stopped before the hub was ready.")
