@@ -13,6 +13,7 @@ from django.utils.timezone import now
 from connectors import runner
 from connectors.commands import cancel_run, edit_stream, register_source, request_run
 from connectors.dispatch import tick
+from connectors.lease import claim
 from connectors.models import Outbox, Run, Source, Stream, Tick
 from connectors.runner import MAX_ATTEMPTS, carry_out
 from connectors.testing import Asked, Reply, serving
@@ -204,6 +205,25 @@ def test_run_that_lost_its_worker_is_taken_over_and_the_old_one_writes_nothing(
     assert (run.status, run.fence, run.attempts, run.version) == ("succeeded", 2, 2, 1)
     assert Relation.objects.get(dataset=stream.dataset).version == 1
     assert len(rows(stream.dataset)) == 2
+
+
+def test_worker_that_was_overtaken_publishes_nothing_while_the_other_still_works(
+    stream: Stream, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "things.csv").write_text(GOOD)
+    run = Run.objects.create(stream=stream)
+
+    def taken_meanwhile() -> None:
+        Run.objects.filter(pk=run.pk).update(lease_until=now() - timedelta(seconds=1))
+        assert claim(run.pk) is not None
+
+    _between_check_and_publish(monkeypatch, taken_meanwhile)
+    carry_out(run.pk)
+
+    run.refresh_from_db()
+    assert (run.status, run.fence, run.version) == ("running", 2, None)
+    assert Relation.objects.get(dataset=stream.dataset).version == 0
+    assert rows(stream.dataset) == []
 
 
 def test_run_whose_worker_dies_each_time_is_set_aside(stream: Stream, folder: Path) -> None:

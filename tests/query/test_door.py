@@ -3,23 +3,26 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils.timezone import now
 
 from hub.accounts.caller import HUB, Caller
-from hub.accounts.commands import bump_epoch
-from hub.accounts.models import Agency, Membership, User
-from hub.accounts.queries import current_epoch
+from hub.accounts.commands import bump_epoch, create_client, issue_token
+from hub.accounts.models import Agency, Membership, Token, User
+from hub.accounts.queries import caller_for_token, current_epoch
 from hub.audit.models import Event
 from hub.catalog.commands import set_fields
 from hub.catalog.models import Dataset
-from hub.errors import Forbidden, Invalid, NotFound
+from hub.errors import Forbidden, Invalid, NotFound, Unauthenticated
 from hub.query import door
 from hub.query.params import parse_rows_query
 from policies.models import Rule
 
 Read = Callable[..., door.RowsPage]
+YESTERDAY = now() - timedelta(days=1)
 
 
 def rows(page: door.RowsPage) -> list[dict[str, Any]]:
@@ -238,3 +241,16 @@ def test_field_that_came_after_the_rows_is_there_at_once(flights: Dataset, ops: 
 )
 def test_every_operator_answers(flights: Dataset, read: Read, filter_: str, ids: list[int]) -> None:
     assert sorted(row["id"] for row in rows(read(filter=filter_, limit="100"))) == sorted(ids)
+
+
+@pytest.mark.parametrize("ended", [{"revoked_at": YESTERDAY}, {"expires_at": YESTERDAY}])
+def test_token_that_ended_reads_nothing_even_where_nobody_was_told(flights: Dataset, ended: dict[str, Any]) -> None:
+    client = create_client(actor=HUB, agency=Agency.objects.get(code="ops"), name="map")
+    caller = caller_for_token(issue_token(actor=HUB, client=client)[1])
+    assert caller is not None
+    assert door.read_rows(caller, "dot.flights", parse_rows_query({})).rows
+
+    Token.objects.update(**ended)
+
+    with pytest.raises(Unauthenticated):
+        door.read_rows(caller, "dot.flights", parse_rows_query({}))

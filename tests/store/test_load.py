@@ -6,16 +6,20 @@ from decimal import Decimal
 
 from django.db import connection
 
-from hub.catalog.models import Dataset
+from hub.catalog.models import Dataset, Field
+from hub.query.door import read_rows
+from hub.query.params import RowsQuery
 from hub.store.intake.load import Outcome
 from hub.store.models import Rejected, Relation
 from hub.store.tables import drop_generations
+from tests.cast import member
 
 from .conftest import Load
 
 Stored = Callable[[Dataset], list[tuple[object, ...]]]
 JFK, LGA = ("JFK", "2013-01-01", "10.5"), ("LGA", "2013-01-01", None)
 NEW_YEAR = date(2013, 1, 1)
+ALL = RowsQuery()
 
 
 def test_first_load_fills_the_dataset(dataset: Dataset, load: Load, stored: Stored) -> None:
@@ -135,3 +139,20 @@ def _tables(dataset: Dataset) -> list[str]:
         pattern = f"^d{_relation(dataset).pk}_g[0-9]+$"
         cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'data' AND tablename ~ %s", [pattern])
         return [name for (name,) in cursor.fetchall()]
+
+
+def test_reader_who_knows_the_old_table_reads_the_new_one(dataset: Dataset, load: Load) -> None:
+    Dataset.objects.filter(pk=dataset.pk).update(primary_key=[], status="published")
+    Field.objects.update(sensitivity="public")
+    dataset.refresh_from_db()
+    owner = member("met", "publisher")
+    load(dataset, [JFK])
+    before = read_rows(owner, "met.wind", ALL)
+
+    load(dataset, [LGA])
+    after = read_rows(owner, "met.wind", ALL)
+
+    assert '"JFK"' in before.rows
+    assert '"LGA"' in after.rows
+    assert '"JFK"' not in after.rows
+    assert (before.version, after.version) == (1, 2)
