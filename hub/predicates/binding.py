@@ -21,7 +21,6 @@ from hub.predicates.tree import (
     Not,
     Or,
     Predicate,
-    Scalar,
     Value,
 )
 
@@ -105,14 +104,14 @@ def _bound(value: Value, fields: Mapping[str, FieldType]) -> Value:
 def _name(name: Name, fields: Mapping[str, FieldType]) -> Name:
     found = fields.get(name.name)
     if found is None:
-        raise FilterError(f"There is no field {name.name!r}", code="unknown-field")
-    return Name(name.name, found)
+        raise FilterError(f"There is no field {name.name!r}", position=name.at, code="unknown-field")
+    return Name(name.name, found, name.at)
 
 
 def _text(value: Value, fields: Mapping[str, FieldType]) -> Value:
     bound = _bound(value, fields)
     if _type(bound) != "string":
-        raise FilterError(f"{_shown(bound)} is no text; LIKE and CASEI work on texts only")
+        raise FilterError(f"{_shown(bound)} is no text; LIKE and CASEI work on texts only", position=_place(bound))
     return bound
 
 
@@ -137,33 +136,36 @@ def _convert(literal: Literal, target: FieldType) -> Literal:
     """The literal in the type of the field beside it; unchanged where it does not fit, for the caller to judge."""
     match target, literal:
         case "integer", Literal(int() as value, "integer") if value not in _INT64:
-            return Literal(Decimal(value), "decimal")
+            return Literal(Decimal(value), "decimal", literal.at)
         case "decimal", Literal(int() as value, "integer"):
-            return Literal(Decimal(value), "decimal")
-        case "number", Literal(value, "integer" | "decimal"):
-            return Literal(_finite(value), "number")
+            return Literal(Decimal(value), "decimal", literal.at)
+        case "number", Literal(int() | Decimal() as value, "integer" | "decimal"):
+            return Literal(_finite(value, literal.at), "number", literal.at)
         case "datetime", Literal(dt.date() as day, "date"):
-            return Literal(dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC), "datetime")
+            return Literal(dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC), "datetime", literal.at)
         case "time", Literal(str() as text, "string"):
-            return Literal(_time(text), "time")
+            return Literal(_time(text, literal.at), "time", literal.at)
     return literal
 
 
-def _finite(value: Scalar) -> float:
-    assert isinstance(value, int | Decimal)
+def _finite(value: int | Decimal, at: int | None) -> float:
     number = float(Decimal(value))
     if not math.isfinite(number):
-        raise FilterError(f"{value:.3E} is beyond what the field can hold")
+        raise FilterError(f"{value:.3E} is beyond what the field can hold", position=at)
     return number
 
 
-def _time(text: str) -> dt.time:
+def _time(text: str, at: int | None) -> dt.time:
     try:
         if _TIME.fullmatch(text):
             return dt.time.fromisoformat(text)
     except ValueError:
         pass
-    raise FilterError(f"{text!r} is no time of day", hint=_HINTS["time"])
+    raise FilterError(f"{text!r} is no time of day", position=at, hint=_HINTS["time"])
+
+
+def _place(value: Value) -> int | None:
+    return _place(value.value) if isinstance(value, CaseI) else value.at
 
 
 def _incomparable(values: list[Value], target: FieldType) -> FilterError:
@@ -171,7 +173,7 @@ def _incomparable(values: list[Value], target: FieldType) -> FilterError:
     others = [value for value in values if value is not field]
     other = next((value for value in others if _KINDS.get(_type(value)) != _KINDS.get(target)), others[0])
     message = f"{_shown(field)} ({_type(field)}) and {_shown(other)} ({_type(other)}) cannot be compared so"
-    return FilterError(message, hint=_HINTS.get(target, ""))
+    return FilterError(message, position=_place(other), hint=_HINTS.get(target, ""))
 
 
 def _shown(value: Value) -> str:

@@ -80,10 +80,11 @@ class TreeBuilder(Transformer[Token, Any]):
         return CaseI(value)
 
     def name(self, token: Token) -> Name:
-        return Name(token[1:-1].replace('""', '"') if token.type == "QUOTED_NAME" else str(token))
+        name = token[1:-1].replace('""', '"') if token.type == "QUOTED_NAME" else str(token)
+        return Name(name, at=token.start_pos)
 
     def string(self, token: Token) -> Literal:
-        return Literal(_unquoted(token), "string")
+        return Literal(_unquoted(token), "string", token.start_pos)
 
     def like_string(self, token: Token) -> Literal:
         text = _unquoted(token)
@@ -93,19 +94,19 @@ class TreeBuilder(Transformer[Token, Any]):
                 position=token.start_pos,
                 hint="Write a backslash itself as two.",
             )
-        return Literal(text, "string")
+        return Literal(text, "string", token.start_pos)
 
     def number(self, token: Token) -> Literal:
         return _number(token)
 
     def boolean(self, token: Token) -> Literal:
-        return Literal(token.type == "TRUE", "boolean")
+        return Literal(token.type == "TRUE", "boolean", token.start_pos)
 
     def date(self, token: Token) -> Literal:
         found = _DATE.fullmatch(_unquoted(token))
         try:
             if found:
-                return Literal(dt.date(*map(int, found.groups())), "date")
+                return Literal(dt.date(*map(int, found.groups())), "date", token.start_pos)
         except ValueError:
             pass
         raise FilterError("Not a date", position=token.start_pos, hint="Write DATE('2026-03-28').")
@@ -115,7 +116,7 @@ class TreeBuilder(Transformer[Token, Any]):
         try:
             if found:
                 moment = dt.datetime.fromisoformat(f"{found[1]}T{found[2]}{found[3].upper()}")
-                return Literal(moment.astimezone(dt.UTC), "datetime")
+                return Literal(moment.astimezone(dt.UTC), "datetime", token.start_pos)
         except (ValueError, OverflowError):
             pass
         raise FilterError(
@@ -145,5 +146,5 @@ def _number(token: Token) -> Literal:
         )
     value = Decimal(str(token))
     if value.as_tuple().exponent == 0:
-        return Literal(int(value), "integer")
-    return Literal(value, "decimal")
+        return Literal(int(value), "integer", token.start_pos)
+    return Literal(value, "decimal", token.start_pos)

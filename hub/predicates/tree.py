@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal as OneOf
 
@@ -26,18 +26,23 @@ Scalar = str | int | float | Decimal | bool | dt.date | dt.datetime | dt.time
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A field by its logical name; ``type`` is known once the tree is bound."""
+    """A field by its logical name; ``type`` is known once the tree is bound, ``at`` is its place in the text read."""
 
     name: str
     type: FieldType | None = None
+    at: int | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A constant. The Python value fits ``type``: a decimal is a ``Decimal``, a datetime aware and in UTC."""
+    """A constant. The Python value fits ``type``: a decimal is a ``Decimal``, a datetime aware and in UTC.
+
+    ``at`` is its place in the text read.
+    """
 
     value: Scalar
     type: FieldType
+    at: int | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,10 +79,14 @@ def test_example_of_reading_works_as_documented(demo: WholeHub) -> None:
     assert [row["dep_delay"] for row in json.loads(said)["data"]] == sorted(delays, reverse=True)[:3]
 
 
-def test_demo_stops_by_itself_when_it_is_to_run_once(tmp_path: Path) -> None:
-    done = manage(tmp_path / "hub", "demo", "--once", "--port", str(free_port()))
+def test_demo_that_is_to_run_once_stops_by_itself_and_tells_the_same_again(tmp_path: Path) -> None:
+    for _ in range(2):
+        said = manage(tmp_path / "hub", "demo", "--once", "--port", str(free_port())).stdout
 
-    assert done.stdout.rstrip().endswith("All three were answered.")
+        assert re.search(r"met\.weather +26,114 rows", said)
+        assert "met.weather, wind_speed = 1048.36058: The value is above 200." in said
+        assert [line.strip() for line in _answer(said)] == expected_answer()
+        assert said.rstrip().endswith("All three were answered.")
 
 
 def expected_answer() -> list[str]:
