@@ -24,13 +24,17 @@ def announce(run: UUID) -> None:
     transaction.on_commit(lambda: _send([run]))
 
 
-def tick() -> None:
-    """Make runs of what is due, then send all that waits; safe to run any number of times at once."""
+def tick() -> int:
+    """Make runs of what is due, then send all that waits; answers how many ticks there have been.
+
+    Safe to run any number of times at once.
+    """
     _open_due()
     _send(_waiting())
     count = _count_tick()
     if count % _SWEPT_EVERY == 0:
         _sweep()
+    return count
 
 
 @transaction.atomic

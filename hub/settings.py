@@ -182,15 +182,16 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 10, "socket_connect_timeout": 5, "health_check_interval": 10}
 CELERY_TASK_DEFAULT_QUEUE = "runs"
-CELERY_TASK_ROUTES = {"connectors.tasks.tick": {"queue": "ticks"}}
+CELERY_TASK_ROUTES = {"hub.operations.tasks.tick": {"queue": "ticks"}}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_BEAT_SCHEDULE = {"tick": {"task": "connectors.tasks.tick", "schedule": 3.0, "options": {"expires": 3}}}
+CELERY_BEAT_SCHEDULE = {"tick": {"task": "hub.operations.tasks.tick", "schedule": 3.0, "options": {"expires": 3}}}
 
 HUB_HAS_MAIL = "EMAIL_HOST" in os.environ
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 if HUB_HAS_MAIL:
     EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     EMAIL_HOST = os.environ["EMAIL_HOST"]
+    EMAIL_TIMEOUT = 10
     EMAIL_PORT = int(os.environ.get("EMAIL_PORT", "25"))
     EMAIL_HOST_USER = os.environ.get("EMAIL_HOST_USER", "")
     EMAIL_HOST_PASSWORD = connection.from_environment("EMAIL_HOST_PASSWORD") or ""

@@ -14,7 +14,7 @@ from policies.facts import Party, Target
 from policies.regime import Regime
 
 MODES: Final = ("rows", "aggregate", "export", "changes")
-_CITATION: Final = {"title": 500, "article": 200, "url": 500}
+_CITATION: Final = {"title": 500, "article": 200, "url": 500, "kind": 60}
 _T = TypeVar("_T")
 
 
@@ -67,8 +67,16 @@ def access_faults(value: object, field: str, type_: str) -> list[FieldError]:
     return []
 
 
+def empty_faults(values: Mapping[str, Any]) -> list[FieldError]:
+    """An empty filter is a mistake, never every row: who wants none leaves it out, or says null."""
+    said = values.get("filter")
+    if isinstance(said, str) and not said.strip():
+        return [FieldError("filter", "filter-invalid", "The filter is empty; leave it out where no filter is meant.")]
+    return []
+
+
 def filter_faults(text: str, dataset: Dataset) -> list[FieldError]:
-    """Whether ``text`` is a filter over the dataset's fields."""
+    """Whether ``text`` is a filter over the dataset's fields; what is wrong is said with its place in the text."""
     try:
         bind(parse(text), {name: cast(FieldType, type_) for name, type_ in dataset.fields.values_list("name", "type")})
     except FilterError as error:
@@ -91,21 +99,30 @@ def basis_faults(basis: Any) -> list[FieldError]:
     for index, citation in enumerate(basis):
         place = f"legal_basis[{index}]"
         if not isinstance(citation, Mapping) or not citation.keys() <= _CITATION.keys():
-            errors.append(FieldError(place, "invalid", "A legal basis names the law: { title, article, url }."))
+            errors.append(FieldError(place, "invalid", "A legal basis names the law: { title, article, url, kind }."))
             continue
         errors += text_faults(f"{place}.title", citation.get("title", ""), _CITATION["title"], is_required=True)
-        for key in ("article", "url"):
+        for key in ("article", "url", "kind"):
             errors += text_faults(f"{place}.{key}", citation.get(key, ""), _CITATION[key])
     return errors
 
 
 def citation_faults(regime: Regime, restriction: str, basis: Sequence[Any]) -> list[FieldError]:
-    """Whether the regime wants a law for this restriction, and there is none."""
-    if basis or not regime.needs_citation(restriction):
-        return []
-    kinds = ", ".join(regime.citations.get(restriction, ()))
-    message = f"Under the regime {regime.name!r} this needs a legal basis ({restriction}): {kinds or 'a law'}."
-    return [FieldError("legal_basis", "citation-required", message)]
+    """Whether the regime wants a law for this restriction and there is none, or one of a kind that cannot carry it."""
+    kinds = regime.citations.get(restriction, ())
+    if not basis and regime.needs_citation(restriction):
+        message = f"Under the regime {regime.name!r} this needs a legal basis ({restriction}): {', '.join(kinds)}."
+        return [FieldError("legal_basis", "citation-required", message)]
+    return [
+        FieldError(
+            f"legal_basis[{index}].kind",
+            "citation-invalid",
+            f"Under the regime {regime.name!r} this ({restriction}) does not rest on {citation['kind']!r}: "
+            f"{', '.join(kinds or regime.kinds_of_law)}.",
+        )
+        for index, citation in enumerate(basis)
+        if citation.get("kind") and citation["kind"] not in (kinds or regime.kinds_of_law)
+    ]
 
 
 def validity_faults(**moments: Any) -> list[FieldError]:

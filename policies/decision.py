@@ -187,6 +187,15 @@ class Decision:
         return next((because.reason for because in self.because if because.reason), "")
 
     @property
+    def can_apply(self) -> bool:
+        """Whether an application to the owner could bring more."""
+        return self.code == "denied" or (self.permit and bool(self._masked))
+
+    @property
+    def _masked(self) -> list[str]:
+        return [field.name for field in self.fields if field.access.kind != "clear" and not field.is_secret]
+
+    @property
     def next_step(self) -> str:
         """In one line, what to do for more; empty where there is nothing to ask for."""
         match self.code:
@@ -198,7 +207,6 @@ class Decision:
                 return f"{self.dataset.agency} shares this with nobody; ask it about the legal basis that it names."
             case "denied":
                 return f"Apply to {self.dataset.agency} for {self.dataset.key}, and say for what purpose."
-        more = [field.name for field in self.fields if field.access.kind != "clear" and not field.is_secret]
-        if self.permit and more:
-            return f"Apply to {self.dataset.agency} to see in clear: {', '.join(more)}."
+        if self.can_apply:
+            return f"Apply to {self.dataset.agency} to see in clear: {', '.join(self._masked)}."
         return ""

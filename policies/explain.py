@@ -11,8 +11,8 @@ from policies.facts import LegalBasis, RuleFacts
 _ON_REQUEST = frozenset({"denied", "agreement-required"})
 
 
-def explanation(decision: Decision, *, full: bool = False) -> dict[str, Any]:
-    """What was decided and why, as JSON has it.
+def explanation(decision: Decision, *, full: bool = False, answer_days: int | None = None) -> dict[str, Any]:
+    """What was decided and why, as JSON has it. ``answer_days`` are the working days an application is answered in.
 
     Whoever administers the dataset is told all (``full``). The caller is told nothing of fields that are secret to
     it, and of a row filter over a field that it does not see in clear only the reason.
@@ -29,6 +29,19 @@ def explanation(decision: Decision, *, full: bool = False) -> dict[str, Any]:
         "agreements": list(decision.agreements),
         "until": _moment(until),
         "next_step": decision.next_step or None,
+        "application": _application(decision, answer_days),
+    }
+
+
+def _application(decision: Decision, answer_days: int | None) -> dict[str, Any] | None:
+    """How to ask for more: which form, who answers, by when."""
+    if not decision.can_apply:
+        return None
+    return {
+        "form": "POST /api/v1/applications",
+        "dataset": decision.dataset.key,
+        "to": decision.dataset.agency,
+        "working_days": answer_days,
     }
 
 
@@ -123,7 +136,8 @@ def _clear_names(decision: Decision) -> Iterator[str]:
 
 
 def _citation(basis: LegalBasis) -> dict[str, str]:
-    return {"title": basis.title, "article": basis.article, "url": basis.url}
+    said = {"title": basis.title, "article": basis.article, "url": basis.url}
+    return {**said, "kind": basis.kind} if basis.kind else said
 
 
 def _moment(at: datetime | None) -> str | None:

@@ -21,11 +21,12 @@ TARGET_RANK: Mapping[TargetKind, int] = {"catalogue": 0, "agency": 1, "dataset":
 
 @dataclass(frozen=True, slots=True)
 class LegalBasis:
-    """A citation: the law, and where in it."""
+    """A citation: the law, and where in it; ``kind`` is the kind of law in the regime's words, where it was said."""
 
     title: str
     article: str = ""
     url: str = ""
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)

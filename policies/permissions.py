@@ -7,7 +7,7 @@ from hub.catalog.models import Dataset
 from hub.catalog.queries import dataset_by_key, is_steward
 from hub.errors import Forbidden
 from policies.facts import Target
-from policies.models import Rule
+from policies.models import Agreement, Rule
 
 
 def require_writer(actor: Caller, target: Target) -> None:
@@ -48,3 +48,17 @@ def require_other_side(actor: Caller, dataset: Dataset, agency: Agency) -> None:
     if is_member or actor.agency == agency.code:
         message = f"Whoever belongs to {agency.code} does not grant it access."
         raise Forbidden(message, code="second-person", hint="Ask another reviewer.")
+
+
+def require_either_side(actor: Caller, agreement: Agreement) -> None:
+    """An agreement is ended by the owner's reviewers, or by the people of the agency that has it."""
+    if not is_of(actor, agreement.agency.code, "requester", "reviewer"):
+        require_reviewer(actor, agreement.dataset.agency.code, "Ending agreements")
+
+
+def require_applicant(actor: Caller, agency: str = "") -> None:
+    """Applications are made for the actor's own agency; ``agency`` is the one that has made it already."""
+    if not is_of(actor, agency or actor.agency, "requester", "reviewer"):
+        raise Forbidden(
+            f"Applications are for the requesters of {agency or actor.agency}.", hint="Ask for the role requester."
+        )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from django.db.models import Q, QuerySet
 from django.utils.timezone import now
@@ -87,7 +87,7 @@ def dataset_facts(dataset: Dataset) -> DatasetFacts:
             for field in dataset.fields.all()
         ),
         reason=dataset.reason,
-        legal_basis=_legal_basis(dataset.legal_basis),
+        legal_basis=citations(dataset.legal_basis),
         conditions=dataset.conditions,
     )
 
@@ -104,7 +104,7 @@ def rule_facts(rule: Rule) -> RuleFacts:
         modes=frozenset(rule.modes),
         reason=rule.reason,
         reason_zh=rule.reason_zh,
-        legal_basis=_legal_basis(rule.legal_basis),
+        legal_basis=citations(rule.legal_basis),
         valid_from=rule.valid_from,
         valid_to=rule.valid_to,
         review_at=rule.review_at,
@@ -121,10 +121,22 @@ def grant_facts(agreement: Agreement) -> GrantFacts:
         filter=agreement.filter or None,
         modes=frozenset(agreement.modes),
         reason=agreement.purpose,
-        legal_basis=_legal_basis(agreement.legal_basis),
+        legal_basis=citations(agreement.legal_basis),
         valid_from=agreement.valid_from,
         valid_to=agreement.valid_to,
     )
+
+
+def rule_words(rule: Rule) -> dict[str, Any]:
+    """What a rule says, in the words of a manifest."""
+    plain = ("effect", "access", "filter", "modes", "reason", "reason_zh", "legal_basis")
+    return {
+        "target": str(target_of(rule)),
+        "party": str(party_of(rule)),
+        **{word: getattr(rule, word) for word in plain},
+        "firm": rule.is_firm,
+        **{word: getattr(rule, word) for word in ("valid_from", "valid_to", "review_at")},
+    }
 
 
 def target_of(rule: Rule) -> Target:
@@ -161,5 +173,6 @@ def _readable(value: object) -> Access | None:
         return None
 
 
-def _legal_basis(citations: Iterable[dict[str, str]]) -> tuple[LegalBasis, ...]:
-    return tuple(LegalBasis(c.get("title", ""), c.get("article", ""), c.get("url", "")) for c in citations)
+def citations(basis: Iterable[dict[str, str]]) -> tuple[LegalBasis, ...]:
+    """A legal basis as it is kept."""
+    return tuple(LegalBasis(**{key: c.get(key, "") for key in ("title", "article", "url", "kind")}) for c in basis)

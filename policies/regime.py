@@ -32,6 +32,15 @@ class Regime:
         """What the file does not speak of needs one."""
         return bool(self.citations.get(restriction, ("law",)))
 
+    @property
+    def kinds_of_law(self) -> tuple[str, ...]:
+        """Every kind of law that the file knows."""
+        return tuple(dict.fromkeys(kind for kinds in self.citations.values() for kind in kinds))
+
+    def answer_days(self, sharing_class: str) -> int | None:
+        """Working days in which an application for data of this class is answered; None where nothing is said."""
+        return self.working_days.get(f"answer_{sharing_class}")
+
 
 @lru_cache(maxsize=8)
 def regime_named(name: str) -> Regime:

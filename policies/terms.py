@@ -1,4 +1,4 @@
-"""What is wrong with a sharing class, a rule or an agreement as a whole."""
+"""What is wrong with a sharing class or a rule as a whole."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,7 +13,7 @@ from policies.checks import (
     mode_faults,
     validity_faults,
 )
-from policies.models import Agreement, Rule
+from policies.models import Rule
 from policies.regime import Regime
 
 
@@ -41,7 +41,7 @@ def rule_faults(rule: Rule, regime: Regime) -> list[FieldError]:
         errors += citation_faults(regime, "firm", rule.legal_basis)
         if rule.effect == "permit":
             errors.append(FieldError("firm", "invalid", "A firm rule only limits; a permit is never firm."))
-    elif rule.effect == "prohibit":
+    elif rule.effect == "prohibit" or (rule.target_field and rule.access != "clear"):
         errors += citation_faults(regime, "prohibit", rule.legal_basis)
     return errors
 
@@ -73,36 +73,4 @@ def _gate_rule_faults(rule: Rule) -> list[FieldError]:
         errors.append(FieldError("filter", "invalid", "Only a rule on one dataset has a filter."))
     elif rule.filter and rule.target_dataset is not None:
         errors += filter_faults(rule.filter, rule.target_dataset)
-    return errors
-
-
-def agreement_faults(agreement: Agreement) -> list[FieldError]:
-    dataset = agreement.dataset
-    errors = basis_faults(agreement.legal_basis) + mode_faults(agreement.modes)
-    errors += text_faults("purpose", agreement.purpose, is_required=True) + text_faults("filter", agreement.filter)
-    errors += validity_faults(valid_from=agreement.valid_from, valid_to=agreement.valid_to)
-    if agreement.valid_to is None:
-        errors.append(FieldError("valid_to", "required", "An agreement has an end."))
-    if not isinstance(agreement.fields, Mapping):
-        errors.append(FieldError("fields", "invalid", "fields has an access for each name of a field."))
-    if errors:
-        return errors
-    errors = _granted_faults(agreement)
-    if agreement.filter:
-        errors += filter_faults(agreement.filter, dataset)
-    if dataset.sharing_class != "conditional" and (agreement.filter or agreement.modes):
-        message = f"{dataset.key} is {dataset.sharing_class}: there an agreement gives accesses to fields alone."
-        errors.append(FieldError("filter" if agreement.filter else "modes", "invalid", message))
-    return errors
-
-
-def _granted_faults(agreement: Agreement) -> list[FieldError]:
-    types = dict(agreement.dataset.fields.values_list("name", "type"))
-    errors = []
-    for name, access in agreement.fields.items():
-        if name not in types:
-            message = f"{agreement.dataset.key} has no field {name}."
-            errors.append(FieldError(f"fields.{name}", "unknown-field", message))
-        else:
-            errors += access_faults(access, f"fields.{name}", types[name])
     return errors

@@ -62,6 +62,18 @@ class AgencyGroup(models.Model):
         return self.key
 
 
+class GroupChange(models.Model):
+    """The agencies that a group is to have, proposed by one person and waiting for another's word."""
+
+    group = models.OneToOneField(AgencyGroup, on_delete=models.CASCADE, related_name="change")
+    agencies = ArrayField(models.CharField(max_length=31))
+    proposed_by = models.CharField(max_length=254)
+    proposed_at = models.DateTimeField(default=now)
+
+    def __str__(self) -> str:
+        return str(self.group)
+
+
 class Membership(models.Model):
     """A person's place in one agency, with the roles held there."""
 
@@ -122,3 +134,20 @@ class Epoch(models.Model):
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(id=1), name="one_epoch")]
+
+
+class Mail(models.Model):
+    """A letter on its way: written with the act that it tells of, sent by the hub's clock."""
+
+    to = ArrayField(models.EmailField())
+    subject = models.CharField(max_length=300)
+    text = models.TextField()
+    created_at = models.DateTimeField(default=now)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        indexes = [models.Index(fields=["created_at"], name="mail_waiting", condition=Q(sent_at=None))]
+
+    def __str__(self) -> str:
+        return self.subject

@@ -34,6 +34,13 @@ def caller_for_user(user: User, agency: str | None = None) -> Caller | None:
     return _member(Membership.objects.filter(user=user.pk), agency)
 
 
+def caller_named(agency: str, actor: str) -> Caller | None:
+    """The client or member as an event names it, as it is by now; None where it is gone."""
+    if actor.startswith(f"{agency}/"):
+        return _program(Caller(agency=agency, client=actor))
+    return _member(Membership.objects.filter(user__email=actor), agency)
+
+
 def refreshed(caller: Caller) -> Caller:
     """The same caller as it is by now; raises ``Unauthenticated`` where its token, client or membership has ended."""
     if is_hub(caller):

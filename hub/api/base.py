@@ -1,6 +1,6 @@
 """What all views share: one caller, only known parameters, pages, and answers that no shared cache keeps."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar, cast
 
 from django.db.models import Model, Q, QuerySet
@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 
 from hub.accounts.caller import Caller
 from hub.api.authentication import nobody
-from hub.api.pagination import DEFAULT_LIMIT, page_of
+from hub.api.pagination import DEFAULT_LIMIT, page_of, slice_of
 from hub.api.params import PAGING, Parameter, narrowed, parse_query
 from hub.api.schema import HubSchema
 from hub.api.throttling import spend_request
@@ -25,6 +25,7 @@ AGREEMENT = {"Hub-Agreement": "Key of the agreement under which this is asked."}
 """The header, for the OpenAPI document."""
 
 _M = TypeVar("_M", bound=Model)
+_T = TypeVar("_T")
 
 
 class ApiView(APIView):
@@ -83,6 +84,20 @@ class ApiView(APIView):
         )
         told = serializer(page.items, many=True, context={"caller": self.caller, **(context or {})})
         return Response({"data": told.data, "page": page.told(), **more})
+
+    def listed(
+        self, things: Sequence[_T], serializer: type[BaseSerializer[Any]], position: Callable[[_T], tuple[str, ...]]
+    ) -> Response:
+        """The page that was asked for of ``things``, which stand in the order of their ``position``."""
+        asked = {name: value for name, value in self.asked.items() if name not in ("limit", "cursor")}
+        page = slice_of(
+            things,
+            position,
+            limit=self.asked.get("limit", DEFAULT_LIMIT),
+            after=self.asked.get("cursor", ""),
+            binding=repr((self.caller.agency, self.caller.name, self.request.path, sorted(asked.items()))),
+        )
+        return Response({"data": serializer(page.items, many=True).data, "page": page.told()})
 
     def one(self, thing: Model, serializer: type[BaseSerializer[Any]], *, status: int = 200, at: str = "") -> Response:
         """``thing`` as a bare object; ``at`` is its address below ``/api/v1`` where it is new."""

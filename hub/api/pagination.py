@@ -1,5 +1,6 @@
 """Pages of a list by keyset: a cursor says after which entry to go on, however the list has changed since."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
@@ -13,13 +14,14 @@ from hub.query import cursor
 
 DEFAULT_LIMIT = 100
 _M = TypeVar("_M", bound=Model)
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[_M]):
+class Page(Generic[_T]):
     """Some entries of a list; ``next`` is the cursor of those that follow, None after the last."""
 
-    items: list[_M]
+    items: list[_T]
     limit: int
     next: str | None
 
@@ -45,6 +47,19 @@ def page_of(
     if len(items) <= limit:
         return Page(items, limit, None)
     return Page(items[:limit], limit, cursor.seal(_position(items[limit - 1], order), bound))
+
+
+def slice_of(
+    things: Sequence[_T], position: Callable[[_T], tuple[str, ...]], *, limit: int, after: str, binding: str
+) -> Page[_T]:
+    """The page of ``things``, which stand in the order of their ``position``, a tuple that is each one's own."""
+    rest = things
+    if after:
+        last = cursor.unseal(after, binding)
+        rest = [thing for thing in things if position(thing) > last]
+    items = list(rest[:limit])
+    is_last = len(rest) <= limit
+    return Page(items, limit, None if is_last else cursor.seal(position(items[-1]), binding))
 
 
 def _beyond(order: tuple[str, ...], position: tuple[str | None, ...]) -> Q:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from hub.api.views import accounts, connectors, datasets, events, health, rows, rules, runs
+from hub.api.views import accounts, agreements, connectors, datasets, events, health, rows, rules, runs
 
 urlpatterns = [
     path("openapi.json", health.openapi, name="openapi"),
@@ -33,6 +33,7 @@ urlpatterns = [
     path("agencies/<str:code>", accounts.OneAgency.as_view()),
     path("groups", accounts.Groups.as_view()),
     path("groups/<str:key>", accounts.OneGroup.as_view()),
+    path("groups/<str:key>/approve", accounts.ApproveGroup.as_view()),
     path("clients", accounts.Clients.as_view()),
     path("clients/<uuid:id>", accounts.OneClient.as_view()),
     path("tokens", accounts.Tokens.as_view()),
@@ -40,12 +41,23 @@ urlpatterns = [
     path("tokens/<uuid:id>/revoke", accounts.Revoke.as_view()),
     path("tokens/<uuid:id>/rotate", accounts.Rotate.as_view()),
     path("rules", rules.Rules.as_view()),
+    path("rules/rehearse", rules.Rehearse.as_view()),
     path("rules/<str:key>", rules.OneRule.as_view()),
     path("rules/<str:key>/approve", rules.Approve.as_view()),
     path("rules/<str:key>/retire", rules.Retire.as_view()),
-    path("agreements", rules.Agreements.as_view()),
-    path("agreements/<str:key>", rules.OneAgreement.as_view()),
-    path("agreements/<str:key>/end", rules.EndAgreement.as_view()),
+    path("rules/<str:key>/confirm", rules.Confirm.as_view()),
+    path("rules/<str:key>/versions", rules.Versions.as_view()),
+    path("exceptions", rules.Exceptions.as_view()),
+    path("agreements", agreements.Agreements.as_view()),
+    path("agreements/<str:key>", agreements.OneAgreement.as_view()),
+    path("agreements/<str:key>/end", agreements.EndAgreement.as_view()),
+    path("applications", agreements.Applications.as_view()),
+    path("applications/<uuid:id>", agreements.OneApplication.as_view()),
+    path("applications/<uuid:id>/ask", agreements.Ask.as_view()),
+    path("applications/<uuid:id>/supplement", agreements.Supply.as_view()),
+    path("applications/<uuid:id>/agree", agreements.Agree.as_view()),
+    path("applications/<uuid:id>/refuse", agreements.Refuse.as_view()),
+    path("applications/<uuid:id>/withdraw", agreements.Withdraw.as_view()),
     path("events", events.Events.as_view()),
     path("events/<uuid:id>", events.OneEvent.as_view()),
 ]

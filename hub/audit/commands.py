@@ -14,8 +14,10 @@ class Actor(Protocol):
     def name(self) -> str: ...
 
 
-def record(*, actor: Actor, kind: str, dataset: str = "", subject: str = "", **details: Any) -> Event:
-    """Add an event in the transaction at hand, so that it stands exactly if the act does."""
-    return Event.objects.create(
-        kind=kind, agency=actor.agency_code, actor=actor.name, dataset=dataset, subject=subject, details=details
-    )
+def record(*, actor: Actor, kind: str, dataset: str = "", subject: str = "", about: str = "", **details: Any) -> Event:
+    """Add an event in the transaction at hand, so that it stands exactly if the act does.
+
+    ``about`` is the code of another agency that it concerns.
+    """
+    who = {"agency": actor.agency_code, "actor": actor.name}
+    return Event.objects.create(kind=kind, dataset=dataset, subject=subject, about=about, details=details, **who)

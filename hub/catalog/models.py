@@ -47,6 +47,8 @@ class Dataset(models.Model):
     conditions = models.TextField(blank=True)
     reason = models.TextField(blank=True)
     legal_basis = models.JSONField(default=list, blank=True)
+    classified_at = models.DateTimeField(null=True, blank=True)
+    review_at = models.DateTimeField(null=True, blank=True)
     is_secret = models.BooleanField(default=False)
 
     primary_key = ArrayField(models.CharField(max_length=60), default=list, blank=True)

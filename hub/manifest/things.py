@@ -13,8 +13,9 @@ from hub.catalog import commands as catalog
 from hub.catalog.models import Dataset, Field
 from hub.errors import FieldError, Invalid
 from policies import commands as policies
+from policies.granting import TERMS
 from policies.models import Agreement, Rule
-from policies.queries import party_of, target_of
+from policies.queries import rule_words
 
 Values = Mapping[str, Any]
 
@@ -102,22 +103,13 @@ def stream_values(thing: Stream) -> Values:
 
 
 def rule_values(thing: Rule) -> Values:
-    words = ("effect", "access", "filter", "modes", "reason", "reason_zh", "legal_basis", "valid_from", "valid_to")
-    return {
-        **{word: getattr(thing, word) for word in words},
-        "target": str(target_of(thing)),
-        "party": str(party_of(thing)),
-        "firm": thing.is_firm,
-        "review_at": thing.review_at,
-        "status": thing.status,
-        "retire": thing.status == Rule.Status.RETIRED,
-    }
+    return {**rule_words(thing), "status": thing.status, "retire": thing.status == Rule.Status.RETIRED}
 
 
 def agreement_values(thing: Agreement) -> Values:
-    words = ("fields", "filter", "modes", "purpose", "legal_basis", "valid_from", "valid_to")
     return {
-        **{word: getattr(thing, word) for word in words},
+        **{word: getattr(thing, word) for word in TERMS},
+        "clients": sorted(str(client) for client in thing.clients.select_related("agency")),
         "dataset": thing.dataset.key,
         "agency": thing.agency.code,
         "retire": thing.ended_at is not None,
@@ -146,7 +138,7 @@ def change_agency(thing: Agency, changed: dict[str, Any]) -> None:
 
 
 def set_group(values: dict[str, Any]) -> None:
-    accounts.set_group(actor=HUB, key=values["key"], agencies=values["agencies"])
+    policies.set_group(actor=HUB, key=values["key"], agencies=values["agencies"])
 
 
 def make_client(values: dict[str, Any]) -> None:

@@ -9,19 +9,12 @@ from django.db.models.lookups import Exact, LessThan
 from django.utils.timezone import now
 
 from hub.accounts.caller import Caller
-from hub.accounts.models import Agency
-from hub.accounts.queries import current_epoch
-from hub.audit.commands import record
 from hub.catalog.models import Dataset, DatasetUserObjectPermission, Field
-from hub.errors import Forbidden
 from hub.predicates import FieldType
 from hub.query.views import open_view
 from hub.store.select.relation import Shown
-from policies import queries
-from policies.explain import explanation
 from policies.facts import PARTY_RANK, TARGET_RANK, Mode, PartyKind, TargetKind
 from policies.models import Agreement, Rule
-from policies.pdp import decide
 
 _NONE = -1
 """Below the count of any rule."""
@@ -71,18 +64,6 @@ def view_schema(caller: Caller, key: str, agreement: str = "") -> dict[str, Any]
     if view.key_is_clear:
         schema["x-primary-key"] = list(view.primary_key)
     return schema
-
-
-def explained_as(actor: Caller, dataset: Dataset, agency: Agency) -> dict[str, Any]:
-    """What ``agency`` would be told of ``dataset``, for those who administer it; an event that the agency sees."""
-    if not queries.manages(actor, dataset):
-        raise Forbidden(f"Only who administers {dataset.key} may ask for others.", hint="Leave out the parameter as.")
-    groups = agency.agency_groups.values_list("key", flat=True)
-    caller = Caller(agency=agency.code, groups=frozenset(groups), epoch=current_epoch())
-    facts = queries.facts_for(dataset, caller)
-    decision = decide(caller, facts.dataset, facts.rules, facts.grant, "rows", now(), agreements=facts.agreements)
-    record(actor=actor, kind="access.explained", dataset=dataset.key, subject=f"agency:{agency.code}")
-    return explanation(decision, full=True)
 
 
 _JSON_TYPES: Mapping[FieldType, Mapping[str, Any]] = {

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 from hub.accounts.caller import Caller
 from hub.accounts.queries import refreshed
+from hub.audit.commands import record
 from hub.errors import Forbidden, Invalid, NotFound, Unavailable
 from hub.query import cursor, wishes
 from hub.query.params import RowsQuery
@@ -77,7 +78,7 @@ def read_rows(caller: Caller, key: str, query: RowsQuery, purpose: Purpose = NO_
 
 def read_row(caller: Caller, key: str, values: tuple[str, ...], purpose: Purpose = NO_PURPOSE) -> RowsPage:
     """The one row with this primary key; ``NotFound`` also where a field of the key is not clear to the caller."""
-    view = open_view(caller, key, agreement=purpose.agreement)
+    view = _opened(caller, key, purpose)
     if view.key_is_clear and len(values) == len(view.primary_key):
         query = RowsQuery(equals=tuple(zip(view.primary_key, values, strict=True)), limit=1)
         with suppress(Invalid):  # a text that is no value of the key's type is the key of no row
@@ -100,9 +101,19 @@ def stream_rows(caller: Caller, key: str, query: RowsQuery, purpose: Purpose = N
 
 def _views(caller: Caller, key: str, purpose: Purpose) -> Iterator[View]:
     """The view, and after each refusal of its pass a newer one of the caller as it is by then."""
-    yield open_view(caller, key, agreement=purpose.agreement)
+    yield _opened(caller, key, purpose)
     for _ in range(_ATTEMPTS):
-        yield open_view(refreshed(caller), key, agreement=purpose.agreement, is_stale=True)
+        yield _opened(refreshed(caller), key, purpose, is_stale=True)
+
+
+def _opened(caller: Caller, key: str, purpose: Purpose, *, is_stale: bool = False) -> View:
+    """The view; that it was refused is an event too: what is asked for in vain shows where the flow is blocked."""
+    try:
+        return open_view(caller, key, agreement=purpose.agreement, is_stale=is_stale)
+    except Forbidden as error:
+        details = {"code": error.code, "agreement": purpose.agreement, "purpose": purpose.text[:500]}
+        record(actor=caller, kind="rows.refused", dataset=key, **{name: said for name, said in details.items() if said})
+        raise
 
 
 def _held(view: View) -> Pass:

@@ -10,10 +10,11 @@ from hub.accounts.caller import Caller
 from hub.catalog.models import Dataset
 from hub.errors import Forbidden, NotFound
 from hub.predicates import Predicate
+from hub.store.connection import serve
 from hub.store.pseudonyms import ensure_hash_key, hash_key_name
 from hub.store.queries import Place, place_of
 from hub.store.select.conditions import condition
-from hub.store.select.relation import Shown
+from hub.store.select.relation import Selection, Shown, count_sql
 from hub.store.select.values import Masked, seen
 from hub.store.sql import Sql, join
 from policies import queries
@@ -21,6 +22,7 @@ from policies.decision import Decision, FieldDecision
 from policies.facts import Mode
 from policies.pdp import decide
 
+COUNTED = 1_000_000
 _KEPT = 5_000
 
 
@@ -123,7 +125,7 @@ def _opened(caller: Caller, key: str, mode: Mode, agreement: str) -> View:
         primary_key=tuple(dataset.primary_key),
         place=place,
         fields=tuple(_shown(caller, dataset, place, field) for field in decision.seen_fields),
-        where=_row_filter(decision, place),
+        where=row_filter(decision, place),
     )
 
 
@@ -143,7 +145,16 @@ def _shown(caller: Caller, dataset: Dataset, place: Place, field: FieldDecision)
     )
 
 
-def _row_filter(decision: Decision, place: Place) -> tuple[Sql, ...]:
+def count_visible(dataset: Dataset, decision: Decision) -> int:
+    """How many rows the decision lets through; counted no further than ``COUNTED``."""
+    if not decision.permit:
+        return 0
+    place = place_of(dataset)
+    counted = serve(count_sql(Selection(place.table, (), row_filter(decision, place)), COUNTED))
+    return int(counted[0]) if counted is not None else 0
+
+
+def row_filter(decision: Decision, place: Place) -> tuple[Sql, ...]:
     """Rows that some permit's filter admits and no prohibit's filter takes: a prohibit takes all but a plain false."""
 
     def sql(tree: Predicate) -> Sql:

@@ -58,6 +58,8 @@ def recorded(query: RowsQuery, purpose: str, agreement: str) -> dict[str, Any]:
         details["filter"] = query.filter
     if query.properties:
         details["properties"] = list(query.properties)
+    if query.sortby:
+        details["sortby"] = [("-" if key.descending else "") + key.name for key in query.sortby]
     if purpose:
         details["purpose"] = purpose[:500]
     if agreement:

@@ -1,12 +1,15 @@
 """The serving role: owns nothing, reads rows and what guards them, adds audit events."""
 
+import time
+
 from django.conf import settings
-from django.db import ProgrammingError, connection, transaction
+from django.db import IntegrityError, InternalError, ProgrammingError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 from psycopg2 import extensions, sql
 
 from hub.errors import Forbidden
 
+_ATTEMPTS = 5
 _READS = {
     "accounts_token": ("id", "digest", "expires_at", "revoked_at"),
     "accounts_epoch": ("id", "value"),
@@ -24,17 +27,28 @@ def ensure_serving_role() -> None:
     account = settings.DATABASES["serving"]
     name, password = str(account["USER"]), str(account["PASSWORD"])
     try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtext('serving role'))")
-            if not settings.SERVING_ROLE_IS_GIVEN:
-                _make(cursor, name, password)
-            for grant in _grants():
-                cursor.execute(grant.format(role=sql.Identifier(name)))
+        for attempt in range(_ATTEMPTS):
+            try:
+                return _ensure(name, password)
+            except (IntegrityError, InternalError):
+                # Roles are the whole server's: another database's hub did the same at this very moment.
+                if attempt == _ATTEMPTS - 1:
+                    raise
+                time.sleep(0.1 * (attempt + 1))
     except ProgrammingError as error:
         raise Forbidden(
             f"The role {name}, which serves rows, could not be prepared: {str(error).splitlines()[0]}.",
             hint="Give the database's owner CREATEROLE, or make the role yourself and name it in SERVING_DATABASE_URL.",
         ) from error
+
+
+def _ensure(name: str, password: str) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('serving role'))")
+        if not settings.SERVING_ROLE_IS_GIVEN:
+            _make(cursor, name, password)
+        for grant in _grants():
+            cursor.execute(grant.format(role=sql.Identifier(name)))
 
 
 def _make(cursor: CursorWrapper, name: str, password: str) -> None:

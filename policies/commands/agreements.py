@@ -1,6 +1,6 @@
 """Agreements: what one agency is granted on one dataset, for a purpose and a time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -10,17 +10,17 @@ from django.utils.timezone import now
 from hub.accounts.caller import Caller
 from hub.accounts.commands import bump_epoch
 from hub.accounts.models import Agency, User
-from hub.accounts.permissions import require_reviewer
+from hub.accounts.permissions import is_hub, require_reviewer
 from hub.audit.commands import record
 from hub.catalog.models import Dataset
 from hub.errors import Conflict
-from policies.checks import refuse
+from policies.checks import empty_faults, refuse
 from policies.commands.keeping import check_key, check_known, set_columns
+from policies.granting import TERMS, assessment_faults, clients_of, terms_faults
 from policies.models import Agreement
-from policies.permissions import require_other_side
-from policies.terms import agreement_faults
+from policies.permissions import require_either_side, require_other_side
 
-AGREEMENT_KEYS: Final = ("fields", "filter", "modes", "purpose", "legal_basis", "valid_from", "valid_to")
+AGREEMENT_KEYS: Final = (*TERMS, "clients")
 
 
 @transaction.atomic
@@ -29,16 +29,15 @@ def make_agreement(
 ) -> Agreement:
     """What ``agency`` is granted on ``dataset``, in force from now or ``valid_from`` on.
 
-    ``values`` are ``fields`` (accesses by name), ``purpose``, ``legal_basis``, ``filter``, ``modes``, ``valid_from``.
+    ``values`` are the other ``AGREEMENT_KEYS``. Opening a personal or sensitive field cites an assessment.
     """
     require_reviewer(actor, dataset.agency.code, "Granting access")
     require_other_side(actor, dataset, agency)
     check_key(Agreement, key)
     granted_by = User.objects.filter(email=actor.email).first() if actor.email else None
     agreement = Agreement(key=key, dataset=dataset, agency=agency, agreed_by=actor.name, granted_by=granted_by)
-    _set_agreement(agreement, {**values, "valid_to": valid_to})
-    bump_epoch()
-    record(actor=actor, kind="agreement.made", dataset=dataset.key, subject=key, granted_to=agency.code)
+    _set_agreement(actor, agreement, {**values, "valid_to": valid_to})
+    _tell(actor, agreement, "agreement.made")
     return agreement
 
 
@@ -50,31 +49,51 @@ def edit_agreement(*, actor: Caller, agreement: Agreement, **values: Any) -> Agr
     require_other_side(actor, agreement.dataset, agreement.agency)
     if agreement.ended_at is not None:
         raise Conflict(f"The agreement {agreement.key} has ended.", code="ended", hint="Make a new one.")
-    _set_agreement(agreement, values)
-    bump_epoch()
-    changed = sorted(values)
-    record(actor=actor, kind="agreement.edited", dataset=agreement.dataset.key, subject=agreement.key, changed=changed)
+    _set_agreement(actor, agreement, values)
+    _tell(actor, agreement, "agreement.edited", changed=sorted(values))
     return agreement
 
 
 @transaction.atomic
 def end_agreement(*, actor: Caller, agreement: Agreement) -> Agreement:
-    """End an agreement from the next statement on."""
+    """End an agreement from the next statement on, which is for either side to do."""
     _lock(agreement)
-    require_reviewer(actor, agreement.dataset.agency.code, "Ending agreements")
+    require_either_side(actor, agreement)
     if agreement.ended_at is None:
-        agreement.ended_at = now()
+        agreement.ended_at, agreement.ended_by = now(), actor.name
         agreement.save()
-        bump_epoch()
-        record(actor=actor, kind="agreement.ended", dataset=agreement.dataset.key, subject=agreement.key)
+        _tell(actor, agreement, "agreement.ended")
     return agreement
 
 
-def _set_agreement(agreement: Agreement, values: Mapping[str, Any]) -> None:
+def _set_agreement(actor: Caller, agreement: Agreement, values: Mapping[str, Any]) -> None:
     check_known(values, AGREEMENT_KEYS, "An agreement")
-    set_columns(agreement, values)
-    refuse(agreement_faults(agreement))
+    refuse(empty_faults(values))
+    columns = {key: value for key, value in values.items() if key != "clients"}
+    clients: Sequence[Any] | None = None
+    if "clients" in values:
+        clients = clients_of(agreement.agency, values["clients"] or ())
+    set_columns(agreement, columns)
+    refuse(terms_faults(agreement, agreement.dataset, agreement.valid_from, agreement.valid_to))
+    if not is_hub(actor):
+        refuse(assessment_faults(agreement, agreement.dataset))
     agreement.save()
+    if clients is not None:
+        agreement.clients.set(clients)
+
+
+def _tell(actor: Caller, agreement: Agreement, kind: str, **details: Any) -> None:
+    bump_epoch()
+    consumer = agreement.agency.code
+    record(
+        actor=actor,
+        kind=kind,
+        dataset=agreement.dataset.key,
+        subject=agreement.key,
+        about=consumer,
+        granted_to=consumer,
+        **details,
+    )
 
 
 def _lock(agreement: Agreement) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from django.db import transaction
+from django.utils.timezone import now
 
 from hub.accounts.caller import Caller
 from hub.accounts.commands import bump_epoch
@@ -28,16 +29,20 @@ def classify_dataset(
 ) -> Dataset:
     """Set how ``dataset`` is shared. Anything but ``unconditional`` gives a reason, and the law that the regime wants.
 
-    Of a published dataset a reviewer decides.
+    Of a published dataset a reviewer decides. What is not shared with all is looked at again when the regime says;
+    to confirm it is to classify anew.
     """
     dataset.refresh_from_db(from_queryset=Dataset.objects.select_for_update(of=("self",)).select_related("agency"))
     if dataset.status == Dataset.Status.PUBLISHED:
         require_reviewer(actor, dataset.agency.code, "Classifying what is published")
     else:
         require_editor(actor, dataset, "Classifying datasets")
-    refuse(class_faults(sharing_class, reason, legal_basis, conditions, regime()))
+    law = regime()
+    refuse(class_faults(sharing_class, reason, legal_basis, conditions, law))
     dataset.sharing_class, dataset.reason, dataset.conditions = sharing_class, reason, conditions
     dataset.legal_basis = [dict(citation) for citation in legal_basis]
+    dataset.classified_at = now()
+    dataset.review_at = None if sharing_class == "unconditional" else now() + law.review_after
     refuse(secrecy_faults(dataset, is_declared=is_hub(actor)))
     dataset.save()
     bump_epoch()

@@ -1,4 +1,4 @@
-"""How rules and agreements are kept under their keys."""
+"""How rules, agreements and applications are kept."""
 
 import re
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from django.db import models
 
 from hub.errors import Conflict, FieldError
 from policies.checks import refuse
-from policies.models import Agreement, Rule
+from policies.models import Agreement, Application, Rule
 from policies.regime import Regime, regime_named
 
 _KEY: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z"
@@ -24,7 +24,7 @@ def check_key(model: type[Rule] | type[Agreement], key: str) -> None:
         raise Conflict(message, code="exists", errors=[FieldError("key", "exists", message)])
 
 
-def set_columns(thing: Rule | Agreement, columns: Mapping[str, Any]) -> None:
+def set_columns(thing: Rule | Agreement | Application, columns: Mapping[str, Any]) -> None:
     """None is the column's own word for nothing, where it has one."""
     for name, value in columns.items():
         column = thing._meta.get_field(name)

@@ -4,17 +4,18 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from django.db import transaction
+from django.utils.timezone import now
 
 from hub.accounts.caller import Caller
 from hub.accounts.commands import bump_epoch
 from hub.accounts.permissions import is_hub, require_other_person
 from hub.audit.commands import record
 from hub.errors import Conflict, Forbidden
-from policies.checks import parsed_target, party_columns, refuse, target_columns
+from policies.checks import empty_faults, parsed_target, party_columns, refuse, target_columns
 from policies.commands.keeping import check_key, check_known, regime, set_columns
-from policies.models import Rule
+from policies.models import Rule, RuleVersion
 from policies.permissions import require_rule_reviewer, require_writer
-from policies.queries import target_of
+from policies.queries import rule_words, target_of
 from policies.terms import rule_faults
 
 MANIFEST: Final = "manifest"
@@ -37,7 +38,7 @@ def draft_rule(*, actor: Caller, key: str, target: str, party: str, **values: An
     require_writer(actor, parsed_target(target))
     check_key(Rule, key)
     rule = Rule(key=key, author=actor.name)
-    _set_rule(rule, {**values, "target": target, "party": party})
+    _set_rule(actor, rule, {**values, "target": target, "party": party})
     record(actor=actor, kind="rule.drafted", dataset=_dataset_key(rule), subject=key)
     return rule
 
@@ -55,7 +56,7 @@ def edit_rule(*, actor: Caller, rule: Rule, **values: Any) -> Rule:
         raise Forbidden("A draft is changed by its author alone.", hint="Draft a rule of your own.")
     require_writer(actor, target_of(rule))
     require_writer(actor, parsed_target(values.get("target", str(target_of(rule)))))
-    _set_rule(rule, values)
+    _set_rule(actor, rule, values)
     bump_epoch()
     record(actor=actor, kind="rule.edited", dataset=_dataset_key(rule), subject=rule.key, changed=sorted(values))
     return rule
@@ -73,7 +74,7 @@ def approve_rule(*, actor: Caller, rule: Rule, approver: str = "") -> Rule:
         require_other_person(actor, rule.author, "Approving a rule")
     refuse(rule_faults(rule, regime()))
     rule.status, rule.approver = Rule.Status.APPROVED, approver
-    rule.save()
+    _keep(actor, rule)
     bump_epoch()
     record(actor=actor, kind="rule.approved", dataset=_dataset_key(rule), subject=rule.key, author=rule.author)
     return rule
@@ -87,14 +88,31 @@ def retire_rule(*, actor: Caller, rule: Rule) -> Rule:
         require_rule_reviewer(actor, rule)
     if rule.status != Rule.Status.RETIRED:
         rule.status = Rule.Status.RETIRED
-        rule.save()
+        _keep(actor, rule)
         bump_epoch()
         record(actor=actor, kind="rule.retired", dataset=_dataset_key(rule), subject=rule.key)
     return rule
 
 
-def _set_rule(rule: Rule, values: Mapping[str, Any]) -> None:
+@transaction.atomic
+def confirm_rule(*, actor: Caller, rule: Rule) -> Rule:
+    """Say that a rule in force was looked at again and stands: its next review is due as the regime has it."""
+    _lock(rule)
+    require_rule_reviewer(actor, rule)
+    if rule.status != Rule.Status.APPROVED:
+        raise Conflict(f"The rule {rule.key} is {rule.status}, not in force.", hint="Draft a new one.")
+    refuse(rule_faults(rule, regime()))
+    rule.review_at = now() + regime().review_after
+    if rule.is_firm and rule.valid_to is not None:
+        rule.valid_to = max(rule.valid_to, rule.review_at)
+    _keep(actor, rule)
+    record(actor=actor, kind="rule.confirmed", dataset=_dataset_key(rule), subject=rule.key)
+    return rule
+
+
+def _set_rule(actor: Caller, rule: Rule, values: Mapping[str, Any]) -> None:
     check_known(values, RULE_KEYS, "A rule")
+    refuse(empty_faults(values))
     if "target" in values:
         set_columns(rule, target_columns(parsed_target(values["target"])))
     if "party" in values:
@@ -104,7 +122,14 @@ def _set_rule(rule: Rule, values: Mapping[str, Any]) -> None:
     refuse(rule_faults(rule, law))
     if rule.review_at is None:
         rule.review_at = rule.created_at + law.review_after
+    _keep(actor, rule)
+
+
+def _keep(actor: Caller, rule: Rule) -> None:
+    """Save the rule, and what it says from now on beside all that it has said."""
     rule.save()
+    number = rule.versions.count() + 1
+    RuleVersion.objects.create(rule=rule, number=number, by=actor.name, status=rule.status, said=rule_words(rule))
 
 
 def _lock(rule: Rule) -> None:

@@ -8,6 +8,7 @@ from django.utils.timezone import now
 
 from hub.accounts.caller import HUB, Caller
 from hub.accounts.commands import (
+    approve_group,
     create_agency,
     create_client,
     edit_agency,
@@ -90,10 +91,15 @@ def test_group_has_exactly_the_agencies_said(system: Caller) -> None:
     for code in ("dot", "met", "ops"):
         agency(code)
     set_group(actor=member("hub", "authority"), key="emergency", agencies=["dot", "met"])
+    authority, group = member("hub", "authority"), AgencyGroup.objects.get(key="emergency")
+    approve_group(actor=system, group=group)
     set_group(actor=system, key="emergency", agencies=["met", "ops"])
 
-    group = AgencyGroup.objects.get(key="emergency")
+    assert refusal(approve_group, actor=system, group=group) == "second-person"
+    assert sorted(group.agencies.values_list("code", flat=True)) == ["dot", "met"]
+    approve_group(actor=authority, group=group)
     assert sorted(group.agencies.values_list("code", flat=True)) == ["met", "ops"]
+    assert refusal(approve_group, actor=authority, group=group) == "conflict"
     assert faults(set_group, actor=HUB, key="emergency", agencies=["met", "none"]) == [("agencies", "invalid")]
     assert faults(set_group, actor=HUB, key="Emergency!", agencies=[]) == [("key", "invalid")]
     outsider = member("ops", "publisher", "reviewer")

@@ -433,7 +433,7 @@ def test_reviewer_grants_what_was_agreed(flights: Dataset, reviewer: Caller) -> 
 
 
 @pytest.mark.parametrize(
-    ("code", "roles"), [("dot", ("publisher",)), ("ops", ("reviewer",)), ("met", ("reviewer",)), ("hub", ("system",))]
+    ("code", "roles"), [("dot", ("publisher",)), ("ops", ("publisher",)), ("met", ("reviewer",)), ("hub", ("system",))]
 )
 def test_nobody_else_grants_changes_or_ends(flights: Dataset, code: str, roles: tuple[str, ...]) -> None:
     other, agreement = member(code, *roles), _agree()

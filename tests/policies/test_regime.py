@@ -26,7 +26,7 @@ def test_regime_speaks_of_every_class_restriction_and_clock(name: str) -> None:
         *("review_after", "use_records_kept", "supplement_restarts"),
     }
     assert set(regime.sharing_classes) == {"unconditional", "conditional", "closed"}
-    assert set(regime.citations) == {"conditional", "closed", "firm", "prohibit"}
+    assert set(regime.citations) == {"conditional", "closed", "firm", "prohibit", "secret"}
     assert set(regime.working_days) == {
         *("answer_unconditional", "answer_conditional", "answer_extension", "provide", "correct"),
         *("catalogue_update", "catalogue_update_extension", "catalogue_review"),

@@ -1,13 +1,15 @@
 """Changes to agencies, groups, members, clients and tokens."""
 
-from hub.accounts.commands.agencies import create_agency, edit_agency, set_group, switch_agency
+from hub.accounts.commands.agencies import create_agency, edit_agency, switch_agency
 from hub.accounts.commands.clients import create_client, edit_client, switch_client
 from hub.accounts.commands.epoch import bump_epoch
+from hub.accounts.commands.groups import approve_group, set_group
 from hub.accounts.commands.members import remove_member, set_member
 from hub.accounts.commands.tokens import DEFAULT_LIFETIME, issue_token, revoke_token, rotate_token
 
 __all__ = [
     "DEFAULT_LIFETIME",
+    "approve_group",
     "bump_epoch",
     "create_agency",
     "create_client",

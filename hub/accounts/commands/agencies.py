@@ -1,19 +1,16 @@
-"""Changes to agencies and to groups of them."""
+"""Changes to agencies."""
 
 import re
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from django.db import transaction
 
 from hub.accounts.caller import Caller
 from hub.accounts.commands.checks import agency_named, check_known, checked_name, invalid, taken
 from hub.accounts.commands.epoch import bump_epoch
-from hub.accounts.models import AGENCY_CODE, Agency, AgencyGroup
-from hub.accounts.permissions import holds, require_system
+from hub.accounts.models import AGENCY_CODE, Agency
+from hub.accounts.permissions import require_system
 from hub.audit.commands import record
-
-_GROUP_KEY: Final = r"^[a-z][a-z0-9_-]{0,59}\Z"
 
 
 @transaction.atomic
@@ -60,24 +57,6 @@ def switch_agency(*, actor: Caller, agency: Agency, is_active: bool) -> Agency:
     bump_epoch()
     record(actor=actor, kind="agency.switched", subject=agency.code, is_active=is_active)
     return agency
-
-
-@transaction.atomic
-def set_group(*, actor: Caller, key: str, agencies: Sequence[str]) -> AgencyGroup:
-    """Exactly these agencies (codes) are in the group from now on; it is made where there is none."""
-    if not holds(actor, "authority"):
-        require_system(actor, "Setting groups of agencies")
-    if not re.match(_GROUP_KEY, key):
-        raise invalid("key", f"{key!r} is no key of a group: a small letter, then a-z, 0-9, - and _, at most 60.")
-    found = {agency.code: agency for agency in Agency.objects.filter(code__in=agencies)}
-    unknown = [code for code in agencies if code not in found]
-    if unknown:
-        raise invalid("agencies", f"There is no agency {', '.join(unknown)}.")
-    group, _ = AgencyGroup.objects.get_or_create(key=key)
-    group.agencies.set(found.values())
-    bump_epoch()
-    record(actor=actor, kind="group.set", subject=key, agencies=sorted(found))
-    return group
 
 
 def _check_no_circle(agency: Agency) -> None:

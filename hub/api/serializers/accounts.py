@@ -1,8 +1,12 @@
 """Shapes of agencies, groups, clients and tokens."""
 
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from hub.accounts.models import ROLES, Agency, AgencyGroup, Client, Token
+from hub.accounts.caller import Caller
+from hub.accounts.models import ROLES, Agency, AgencyGroup, Client, GroupChange, Token
 from hub.api.serializers.parts import KEY_LENGTH, Body, words
 
 
@@ -34,14 +38,30 @@ class AgencyBody(Body):
     parent = serializers.CharField(max_length=31, required=False, allow_blank=True)  # type: ignore[assignment]
 
 
+class GroupChangeShown(serializers.ModelSerializer[GroupChange]):
+    """The agencies proposed for a group, which wait for another person's approval."""
+
+    class Meta:
+        model = GroupChange
+        fields = ("agencies", "proposed_by", "proposed_at")
+
+
 class GroupShown(serializers.ModelSerializer[AgencyGroup]):
     """Agencies that rules may name together."""
 
     agencies = serializers.SerializerMethodField()
+    change = serializers.SerializerMethodField()
 
     class Meta:
         model = AgencyGroup
-        fields = ("key", "agencies")
+        fields = ("key", "agencies", "change")
+
+    @extend_schema_field(GroupChangeShown(allow_null=True))
+    def get_change(self, group: AgencyGroup) -> dict[str, Any] | None:
+        """Told to those who may approve it."""
+        caller: Caller = self.context["caller"]
+        change = getattr(group, "change", None)
+        return dict(GroupChangeShown(change).data) if change and caller.has_role("authority", "system") else None
 
     def get_agencies(self, group: AgencyGroup) -> list[str]:
         return sorted(agency.code for agency in group.agencies.all())

@@ -125,6 +125,15 @@ class FieldAccess(serializers.Serializer[Any]):
     because = serializers.ListField(child=serializers.DictField())
 
 
+class HowToApply(serializers.Serializer[Any]):
+    """Which form to send for more, who answers, and within how many working days."""
+
+    form = serializers.CharField()
+    dataset = serializers.CharField()
+    to = serializers.CharField(help_text="Code of the owner.")
+    working_days = serializers.IntegerField(allow_null=True)
+
+
 class Explanation(serializers.Serializer[Any]):
     """A decision, and all that took part in it."""
 
@@ -138,6 +147,7 @@ class Explanation(serializers.Serializer[Any]):
     agreements = words()
     until = serializers.DateTimeField(allow_null=True)
     next_step = serializers.CharField(allow_null=True)
+    application = HowToApply(allow_null=True)
 
 
 class FieldBody(Body):

@@ -9,7 +9,9 @@ from hub.accounts.caller import Caller
 from hub.api.serializers.parts import ObjectField
 from hub.audit.models import Event
 
-_TOLD_OF_READS = frozenset({"rows", "format", "limit", "properties", "agreement", "purpose", "opening", "outcome"})
+_TOLD_OF_READS = frozenset(
+    {"rows", "format", "limit", "properties", "agreement", "purpose", "opening", "outcome", "code"}
+)
 """What others than the reader's agency and auditors learn of a read: no literal of its query."""
 
 

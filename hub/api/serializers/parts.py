@@ -31,6 +31,9 @@ class LegalBasis(Body):
     title = serializers.CharField(max_length=500)
     article = serializers.CharField(max_length=200, required=False, allow_blank=True)
     url = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    kind = serializers.CharField(
+        max_length=60, required=False, allow_blank=True, help_text="The kind of law, in the regime's words."
+    )
 
 
 @extend_schema_field(

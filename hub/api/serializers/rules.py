@@ -1,10 +1,12 @@
-"""Shapes of rules and agreements."""
+"""Shapes of rules."""
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from hub.api.serializers.parts import KEY_LENGTH, AccessField, Body, LegalBasis
-from policies.models import Agreement, Rule
+from hub.api.serializers.parts import KEY_LENGTH, AccessField, Body, LegalBasis, ObjectField
+from hub.query.trial import warnings_on
+from policies.ledger import is_overdue, problem_of
+from policies.models import Rule, RuleVersion
 from policies.queries import party_of, target_of
 
 EFFECTS = ("permit", "prohibit")
@@ -25,6 +27,8 @@ class RuleShown(serializers.ModelSerializer[Rule]):
     firm = serializers.BooleanField(source="is_firm")
     modes = _modes()
     legal_basis = LegalBasis(many=True)
+    is_overdue = serializers.SerializerMethodField(help_text="Whether its review is overdue.")
+    problem = serializers.SerializerMethodField(help_text="What of it cannot be read any more; empty where all can.")
 
     class Meta:
         model = Rule
@@ -47,6 +51,8 @@ class RuleShown(serializers.ModelSerializer[Rule]):
             "author",
             "approver",
             "created_at",
+            "is_overdue",
+            "problem",
         )
 
     def get_target(self, rule: Rule) -> str:
@@ -59,6 +65,34 @@ class RuleShown(serializers.ModelSerializer[Rule]):
     def get_party(self, rule: Rule) -> str:
         return str(party_of(rule))
 
+    def get_is_overdue(self, rule: Rule) -> bool:
+        return rule.status == Rule.Status.APPROVED and is_overdue(rule)
+
+    def get_problem(self, rule: Rule) -> str:
+        return problem_of(rule)
+
+
+class RuleSaved(RuleShown):
+    """A rule as it was saved; `warnings` tell what the rows say to it."""
+
+    warnings = serializers.SerializerMethodField()
+
+    class Meta(RuleShown.Meta):
+        fields = (*RuleShown.Meta.fields, "warnings")  # type: ignore[assignment]
+
+    def get_warnings(self, rule: Rule) -> list[str]:
+        return warnings_on(rule)
+
+
+class RuleVersionShown(serializers.ModelSerializer[RuleVersion]):
+    """A rule as it stood after one act; `said` has its words as a manifest does."""
+
+    said = ObjectField()
+
+    class Meta:
+        model = RuleVersion
+        fields = ("number", "at", "by", "status", "said")
+
 
 class RuleChange(Body):
     """What a rule says: on a field its `access`, otherwise its `effect`, on a dataset perhaps with a `filter`."""
@@ -67,7 +101,7 @@ class RuleChange(Body):
     party = serializers.CharField(max_length=120)
     effect = serializers.ChoiceField(choices=EFFECTS, required=False)
     access = AccessField(required=False)
-    filter = serializers.CharField(max_length=8192, required=False, allow_blank=True)
+    filter = serializers.CharField(max_length=8192, required=False, allow_null=True)
     firm = serializers.BooleanField(required=False)
     modes = _modes(required=False)
     reason = serializers.CharField()
@@ -82,46 +116,3 @@ class RuleBody(RuleChange):
     """A rule to draft; a second person approves it."""
 
     key = serializers.CharField(max_length=KEY_LENGTH)
-
-
-class AgreementShown(serializers.ModelSerializer[Agreement]):
-    """What one agency was granted on one dataset, for a purpose and a time."""
-
-    dataset = serializers.CharField(source="dataset.key")
-    agency = serializers.CharField(source="agency.code")
-    fields = serializers.DictField(child=AccessField())  # type: ignore[assignment]
-    modes = _modes()
-    legal_basis = LegalBasis(many=True)
-
-    class Meta:
-        model = Agreement
-        fields = (
-            "key",
-            "dataset",
-            "agency",
-            "fields",
-            "filter",
-            "modes",
-            "purpose",
-            "legal_basis",
-            "valid_from",
-            "valid_to",
-            "ended_at",
-            "agreed_by",
-            "created_at",
-        )
-
-
-class AgreementBody(Body):
-    """An agreement in force, with what it grants."""
-
-    key = serializers.CharField(max_length=KEY_LENGTH)
-    dataset = serializers.CharField(max_length=93)
-    agency = serializers.CharField(max_length=31)
-    fields = serializers.DictField(child=AccessField())  # type: ignore[assignment]
-    filter = serializers.CharField(max_length=8192, required=False, allow_blank=True)
-    modes = _modes(required=False)
-    purpose = serializers.CharField()
-    legal_basis = LegalBasis(many=True)
-    valid_from = serializers.DateTimeField(required=False)
-    valid_to = serializers.DateTimeField()

@@ -28,6 +28,7 @@ from hub.api.serializers.accounts import (
     TokenRotation,
     TokenShown,
 )
+from policies import commands as policies
 
 
 class Agencies(ListView):
@@ -74,7 +75,16 @@ class Groups(ListView):
 
     @operation("List the groups of agencies", list_of(GroupShown))
     def get(self, request: Request) -> Response:
-        return self.page(AgencyGroup.objects.prefetch_related("agencies"), GroupShown)
+        return self.page(AgencyGroup.objects.prefetch_related("agencies").select_related("change"), GroupShown)
+
+
+class ApproveGroup(ApiView):
+    """The second person's word."""
+
+    @operation("Approve the members that another person proposed for a group", GroupShown, problems=(403, 409))
+    def post(self, request: Request, key: str) -> Response:
+        group = found(AgencyGroup.objects.all(), "group", key=key)
+        return self.one(policies.approve_group(actor=self.caller, group=group), GroupShown)
 
 
 class OneGroup(ApiView):
@@ -86,9 +96,9 @@ class OneGroup(ApiView):
     def get(self, request: Request, key: str) -> Response:
         return self.one(found(AgencyGroup.objects.all(), "group", key=key), GroupShown)
 
-    @operation("Make a group, or set its agencies", GroupShown, body=GroupBody, problems=(403,))
+    @operation("Propose the agencies of a group; another person approves", GroupShown, body=GroupBody, problems=(403,))
     def put(self, request: Request, key: str) -> Response:
-        commands.set_group(actor=self.caller, key=key, **self.body(GroupBody))
+        policies.set_group(actor=self.caller, key=key, **self.body(GroupBody))
         return self.get(request, key)
 
 

@@ -33,11 +33,12 @@ from hub.catalog import commands
 from hub.catalog.models import SHARING_CLASSES, Dataset
 from hub.errors import FieldError, Invalid, NotFound
 from hub.operations.freshness import with_freshness
-from hub.query.catalogue import explained_as, view_schema, visible_datasets, with_access
+from hub.query.catalogue import view_schema, visible_datasets, with_access
+from hub.query.explaining import explained, explained_as
 from hub.query.views import decision_for
 from policies.commands import classify_dataset
-from policies.explain import availability, explanation
-from policies.queries import manages
+from policies.explain import availability
+from policies.facts import Party
 
 _FACETS = {"agency": "agency__code", "theme": "theme", "class": "sharing_class"}
 _SORTS = {
@@ -175,15 +176,15 @@ class Access(ApiView):
     """The decision."""
 
     is_administrative = False
-    parameters = (Parameter("as", "`agency:CODE`: as that agency is told, for those who administer the dataset."),)
+    parameters = (Parameter("as", "A party, such as `agency:CODE`: as it is told, for who administers the dataset."),)
 
     @operation("What you may read of a dataset, and why", Explanation, problems=(403,), headers=AGREEMENT)
     def get(self, request: Request, key: str) -> Response:
-        if "as" in self.asked:
-            dataset = found_dataset(self.caller, key)
-            return Response(explained_as(self.caller, dataset, _agency(self.asked["as"])))
-        decision = decision_for(self.caller, key, agreement=agreement_of(request))
-        return Response(explanation(decision, full=manages(self.caller, Dataset.objects.get(key=key))))
+        agreement = agreement_of(request)
+        if "as" not in self.asked:
+            return Response(explained(self.caller, key, agreement))
+        dataset = found_dataset(self.caller, key)
+        return Response(explained_as(self.caller, dataset, _party(self.asked["as"]), agreement))
 
 
 class Schema(ApiView):
@@ -229,12 +230,11 @@ def _mentions(word: str) -> Q:
     return reduce(or_, (Q(**{f"{place}__icontains": word}) for place in places))
 
 
-def _agency(text: str) -> Agency:
-    kind, _, code = text.partition(":")
-    agency = Agency.objects.filter(code=code).first() if kind == "agency" else None
-    if agency is None:
-        raise Invalid("as is agency:CODE.", errors=[FieldError("as", "parameter-invalid", f"There is no {text}.")])
-    return agency
+def _party(text: str) -> Party:
+    try:
+        return Party.parse(text)
+    except Invalid as error:
+        raise Invalid(error.message, hint=error.hint, errors=[FieldError("as", error.code, error.message)]) from None
 
 
 def _taken(body: dict[str, Any], *names: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Audit events: each agency sees what it did, and what was done to its data or looked up about it."""
+"""Audit events: each agency sees what it did, and what was done to its data or agreed with it or looked up about it."""
 
 from uuid import UUID
 
@@ -43,5 +43,5 @@ class OneEvent(ApiView):
 def _events(caller: Caller) -> QuerySet[Event]:
     mine = of_agency(caller, "agency")
     if not caller.is_external and mine:
-        mine |= Q(dataset__startswith=f"{caller.agency}.") | Q(subject=f"agency:{caller.agency}")
+        mine |= Q(dataset__startswith=f"{caller.agency}.") | Q(about=caller.agency)
     return Event.objects.filter(mine)

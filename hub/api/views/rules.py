@@ -1,18 +1,27 @@
-"""Rules and agreements: who may see what, drafted by one person and approved by another."""
+"""Rules: who may see what, drafted by one person, rehearsed, approved by another; and the ledger of exceptions."""
 
-from django.db.models import Q, QuerySet
+from typing import Any
+from uuid import uuid4
+
+from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hub.accounts.caller import Caller
 from hub.accounts.models import Agency
-from hub.api.base import ApiView, ListView, found, named, of_agency
+from hub.api.base import ApiView, ListView, found, of_agency
 from hub.api.params import Parameter
 from hub.api.schema import list_of, operation
-from hub.api.serializers.rules import EFFECTS, AgreementBody, AgreementShown, RuleBody, RuleChange, RuleShown
-from hub.catalog.models import Dataset
+from hub.api.serializers.exceptions import KINDS, ExceptionShown
+from hub.api.serializers.rehearsal import RehearsalBody, RehearsalShown
+from hub.api.serializers.rules import EFFECTS, RuleBody, RuleChange, RuleSaved, RuleShown, RuleVersionShown
+from hub.errors import FieldError, Invalid
+from hub.query.rehearsal import rehearse
 from policies import commands
-from policies.models import Agreement, Rule
+from policies.ledger import Withholding, exceptions_of
+from policies.models import Rule
+from policies.permissions import require_writer
+from policies.queries import target_of
 
 
 class Rules(ListView):
@@ -28,10 +37,12 @@ class Rules(ListView):
     def get(self, request: Request) -> Response:
         return self.page(_rules(self.caller), RuleShown)
 
-    @operation("Draft a rule", RuleShown, status=201, body=RuleBody, problems=(403, 409))
+    @operation(
+        "Draft a rule, which is tried out on the rows", RuleSaved, status=201, body=RuleBody, problems=(403, 409)
+    )
     def post(self, request: Request) -> Response:
         rule = commands.draft_rule(actor=self.caller, **self.body(RuleBody))
-        return self.one(rule, RuleShown, status=201, at=f"rules/{rule.key}")
+        return self.one(rule, RuleSaved, status=201, at=f"rules/{rule.key}")
 
 
 class OneRule(ApiView):
@@ -41,10 +52,10 @@ class OneRule(ApiView):
     def get(self, request: Request, key: str) -> Response:
         return self.one(_rule(self.caller, key), RuleShown)
 
-    @operation("Change a draft", RuleShown, body=RuleChange, problems=(403, 409))
+    @operation("Change a draft, and try it out on the rows", RuleSaved, body=RuleChange, problems=(403, 409))
     def patch(self, request: Request, key: str) -> Response:
         rule = commands.edit_rule(actor=self.caller, rule=_rule(self.caller, key), **self.body(RuleChange))
-        return self.one(rule, RuleShown)
+        return self.one(rule, RuleSaved)
 
 
 class Approve(ApiView):
@@ -63,62 +74,90 @@ class Retire(ApiView):
         return self.one(commands.retire_rule(actor=self.caller, rule=_rule(self.caller, key)), RuleShown)
 
 
-class Agreements(ListView):
-    """What agencies were granted, on your data or for your agency."""
+class Confirm(ApiView):
+    """The review of a rule."""
 
-    is_administrative = False
+    @operation("Say that a rule was looked at again and stands", RuleShown, problems=(403, 409))
+    def post(self, request: Request, key: str) -> Response:
+        return self.one(commands.confirm_rule(actor=self.caller, rule=_rule(self.caller, key)), RuleShown)
+
+
+class Versions(ApiView):
+    """Every form that a rule has had."""
+
+    @operation("List the versions of a rule, the first one first", list_of(RuleVersionShown))
+    def get(self, request: Request, key: str) -> Response:
+        versions = RuleVersionShown(_rule(self.caller, key).versions.all(), many=True).data
+        return Response({"data": versions, "page": {"limit": len(versions), "next": None}})
+
+
+class Rehearse(ApiView):
+    """A rule tried on the reads that there were."""
+
+    @operation(
+        "See whom a rule, or its end, would give or take what, by the reads of the last days; nothing is changed",
+        RehearsalShown,
+        body=RehearsalBody,
+        problems=(403, 404, 409),
+    )
+    def post(self, request: Request) -> Response:
+        body = self.body(RehearsalBody)
+        days, is_end, key = body.pop("days"), body.pop("retire"), body.pop("key", "")
+        told = rehearse(self.caller, lambda: self._rule(key, body, is_end), is_end=is_end, days=days)
+        return Response(RehearsalShown(told).data)
+
+    def _rule(self, key: str, words: dict[str, Any], is_end: bool) -> Rule:
+        """The rule that is there, or one drafted from ``words`` which is taken back afterwards."""
+        if is_end and words:
+            raise Invalid("To rehearse the end of a rule, name it by its key alone.")
+        if not words:
+            rule = _rule(self.caller, key)
+            require_writer(self.caller, target_of(rule))
+            return rule
+        missing = [name for name in ("target", "party", "reason") if name not in words]
+        if missing:
+            raise Invalid(
+                "The rule lacks something.", errors=[FieldError(n, "required", "Is missing.") for n in missing]
+            )
+        known = _rules(self.caller).filter(key=key).first() if key else None
+        if known is not None:
+            return commands.edit_rule(actor=self.caller, rule=known, **words)
+        return commands.draft_rule(actor=self.caller, key=key or f"rehearsal-{uuid4()}", **words)
+
+
+class Exceptions(ListView):
+    """The ledger of exceptions: what an agency withholds, from whom, since when, on what ground, until when."""
+
     filters = (
-        Parameter("dataset", "Key of a dataset.", lookup="dataset__key"),
-        Parameter("agency", "Code of the agency that was granted it.", lookup="agency__code"),
+        Parameter("agency", "Code of the agency; your own without. Others' are for the hub's authority and auditors."),
+        Parameter("dataset", "Key of a dataset."),
+        Parameter("kind", "What kind of exception.", choices=KINDS),
+        Parameter("overdue", "`true`: only those whose review is overdue.", choices=("true", "false")),
     )
 
-    @operation("List the agreements that your agency is part of", list_of(AgreementShown))
+    @operation(
+        "List what an agency withholds, and how often that was asked for", list_of(ExceptionShown), problems=(404,)
+    )
     def get(self, request: Request) -> Response:
-        return self.page(_agreements(self.caller), AgreementShown)
+        code = self.asked.get("agency", self.caller.agency)
+        agency = found(Agency.objects.filter(of_agency(self.caller, "code")), "agency", code=code)
+        entries = [entry for entry in exceptions_of(agency) if self._is_asked_for(entry)]
+        return self.listed(entries, ExceptionShown, lambda entry: (entry.target, entry.kind, entry.party, entry.key))
 
-    @operation("Make an agreement", AgreementShown, status=201, body=AgreementBody, problems=(403, 409))
-    def post(self, request: Request) -> Response:
-        body = self.body(AgreementBody)
-        body["agency"] = named(Agency.objects.all(), "agency", code=body["agency"])
-        datasets = Dataset.objects.filter(of_agency(self.caller, "agency__code"))
-        body["dataset"] = named(datasets, "dataset", key=body["dataset"])
-        agreement = commands.make_agreement(actor=self.caller, **body)
-        return self.one(agreement, AgreementShown, status=201, at=f"agreements/{agreement.key}")
-
-
-class OneAgreement(ApiView):
-    """One agreement."""
-
-    is_administrative = False
-
-    @operation("Describe an agreement", AgreementShown)
-    def get(self, request: Request, key: str) -> Response:
-        return self.one(_agreement(self.caller, key), AgreementShown)
-
-
-class EndAgreement(ApiView):
-    """The end of an agreement before its time."""
-
-    @operation("End an agreement", AgreementShown, problems=(403, 409))
-    def post(self, request: Request, key: str) -> Response:
-        agreement = commands.end_agreement(actor=self.caller, agreement=_agreement(self.caller, key))
-        return self.one(agreement, AgreementShown)
+    def _is_asked_for(self, entry: Withholding) -> bool:
+        asked = self.asked
+        return (
+            entry.dataset == asked.get("dataset", entry.dataset)
+            and entry.kind == asked.get("kind", entry.kind)
+            and (asked.get("overdue") is None or entry.is_overdue == (asked["overdue"] == "true"))
+        )
 
 
 def _rules(caller: Caller) -> QuerySet[Rule]:
     relations = ("target_agency", "target_dataset__agency", "party_group", "party_agency", "party_client__agency")
     mine = of_agency(caller, "target_agency__code", "target_dataset__agency__code")
-    return Rule.objects.filter(mine).select_related(*relations)
+    return Rule.objects.filter(mine).select_related(*relations).prefetch_related("target_dataset__fields")
 
 
 def _rule(caller: Caller, key: str) -> Rule:
     return found(_rules(caller), "rule", key=key)
-
-
-def _agreements(caller: Caller) -> QuerySet[Agreement]:
-    mine: Q = of_agency(caller, "dataset__agency__code", "agency__code")
-    return Agreement.objects.filter(mine).select_related("dataset", "agency")
-
-
-def _agreement(caller: Caller, key: str) -> Agreement:
-    return found(_agreements(caller), "agreement", key=key)

@@ -1,13 +1,14 @@
-"""Who may see what: rules, and agreements with what they grant."""
+"""Who may see what: rules, and every form that each has had."""
 
 import uuid
 
 from django.contrib.postgres.fields import ArrayField
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import F, Q
 from django.utils.timezone import now
 
-from hub.accounts.models import Agency, AgencyGroup, Client, User
+from hub.accounts.models import Agency, AgencyGroup, Client
 from hub.catalog.models import Dataset
 
 
@@ -74,30 +75,19 @@ class Rule(models.Model):
         return self.key
 
 
-class Agreement(models.Model):
-    """What one agency was granted on one dataset, for a purpose and a time."""
+class RuleVersion(models.Model):
+    """A rule as it stood after one act; ``said`` has its words as a manifest does."""
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
-    key = models.CharField(max_length=100, unique=True)
-    dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="agreements")
-    agency = models.ForeignKey(Agency, on_delete=models.PROTECT, related_name="agreements")
-    clients = models.ManyToManyField(Client, blank=True, related_name="+")
-    fields = models.JSONField(default=dict)
-    filter = models.TextField(blank=True)
-    modes = ArrayField(models.CharField(max_length=10), default=list, blank=True)
-    purpose = models.TextField()
-    legal_basis = models.JSONField(default=list, blank=True)
-    valid_from = models.DateTimeField(default=now)
-    valid_to = models.DateTimeField()
-    ended_at = models.DateTimeField(null=True, blank=True)
-    agreed_by = models.CharField(max_length=254)
-    granted_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
-    created_at = models.DateTimeField(default=now)
+    rule = models.ForeignKey(Rule, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    at = models.DateTimeField(default=now)
+    by = models.CharField(max_length=254)
+    status = models.CharField(max_length=10, choices=Rule.Status.choices)
+    said = models.JSONField(encoder=DjangoJSONEncoder)
 
     class Meta:
-        constraints = [
-            models.CheckConstraint(condition=Q(valid_to__gt=F("valid_from")), name="agreement_ends_after_it_begins"),
-        ]
+        ordering = ["number"]
+        constraints = [models.UniqueConstraint(fields=["rule", "number"], name="rule_version")]
 
     def __str__(self) -> str:
-        return self.key
+        return f"{self.rule_id} {self.number}"
