@@ -121,7 +121,9 @@ def citation_faults(regime: Regime, restriction: str, basis: Sequence[Any]) -> l
             f"{', '.join(kinds or regime.kinds_of_law)}.",
         )
         for index, citation in enumerate(basis)
-        if citation.get("kind") and citation["kind"] not in (kinds or regime.kinds_of_law)
+        if isinstance(citation, Mapping)
+        and citation.get("kind")
+        and citation["kind"] not in (kinds or regime.kinds_of_law)
     ]
 
 

@@ -38,10 +38,10 @@ def terms_faults(terms: Terms, dataset: Dataset, valid_from: datetime | None, va
     errors += validity_faults(valid_from=valid_from, valid_to=valid_to, keep_until=terms.keep_until)
     if valid_to is None:
         errors.append(FieldError("valid_to", "required", "What is granted has an end."))
-    if not isinstance(terms.fields, Mapping) or not terms.fields:
-        errors.append(
-            FieldError("fields", "required", "fields has an access for the name of each field, of at least one.")
-        )
+    if not isinstance(terms.fields, Mapping):
+        errors.append(FieldError("fields", "invalid", "fields has an access for each name of a field."))
+    elif not terms.fields:
+        errors.append(FieldError("fields", "required", "There is no field: name those that are wanted."))
     if errors:
         return errors
     errors = _field_faults(terms.fields, dataset)
