@@ -14,7 +14,6 @@ from policies.facts import Party, Target
 from policies.regime import Regime
 
 MODES: Final = ("rows", "aggregate", "export", "changes")
-_CITATION: Final = {"title": 500, "article": 200, "url": 500, "kind": 60}
 _T = TypeVar("_T")
 
 
@@ -75,10 +74,16 @@ def empty_faults(values: Mapping[str, Any]) -> list[FieldError]:
     return []
 
 
-def filter_faults(text: str, dataset: Dataset) -> list[FieldError]:
-    """Whether ``text`` is a filter over the dataset's fields; what is wrong is said with its place in the text."""
+def field_types(dataset: Dataset, unknown: frozenset[str] = frozenset()) -> dict[str, FieldType]:
+    """The dataset's fields with their types, but for those that are ``unknown`` to who asks."""
+    known = dataset.fields.exclude(name__in=unknown).values_list("name", "type")
+    return {name: cast(FieldType, type_) for name, type_ in known}
+
+
+def filter_faults(text: str, types: Mapping[str, FieldType]) -> list[FieldError]:
+    """Whether ``text`` is a filter over fields of these types; what is wrong is said with its place in the text."""
     try:
-        bind(parse(text), {name: cast(FieldType, type_) for name, type_ in dataset.fields.values_list("name", "type")})
+        bind(parse(text), types)
     except FilterError as error:
         return [FieldError("filter", error.code, f"{error.message} {error.hint}".strip())]
     return []
@@ -89,22 +94,6 @@ def mode_faults(modes: Any) -> list[FieldError]:
         return [FieldError("modes", "invalid", "modes is a list.")]
     unknown = [mode for mode in modes if mode not in MODES]
     return [FieldError("modes", "invalid", f"{unknown[0]!r} is none of {', '.join(MODES)}.")] if unknown else []
-
-
-def basis_faults(basis: Any) -> list[FieldError]:
-    """A legal basis is a list of citations; each has a title, and may have an article and an address."""
-    if not isinstance(basis, list | tuple):
-        return [FieldError("legal_basis", "invalid", "A legal basis is a list of { title, article, url }.")]
-    errors = []
-    for index, citation in enumerate(basis):
-        place = f"legal_basis[{index}]"
-        if not isinstance(citation, Mapping) or not citation.keys() <= _CITATION.keys():
-            errors.append(FieldError(place, "invalid", "A legal basis names the law: { title, article, url, kind }."))
-            continue
-        errors += text_faults(f"{place}.title", citation.get("title", ""), _CITATION["title"], is_required=True)
-        for key in ("article", "url", "kind"):
-            errors += text_faults(f"{place}.{key}", citation.get(key, ""), _CITATION[key])
-    return errors
 
 
 def citation_faults(regime: Regime, restriction: str, basis: Sequence[Any]) -> list[FieldError]:

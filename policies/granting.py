@@ -5,11 +5,19 @@ from datetime import datetime
 from typing import Any, Final
 
 from hub.accounts.models import Agency, Client
+from hub.catalog.citations import basis_faults
 from hub.catalog.models import Dataset
 from hub.catalog.texts import flag_faults, text_faults
 from hub.errors import FieldError, Invalid
+from hub.predicates import FieldType
 from policies.access import Access
-from policies.checks import access_faults, basis_faults, filter_faults, mode_faults, validity_faults
+from policies.checks import (
+    access_faults,
+    field_types,
+    filter_faults,
+    mode_faults,
+    validity_faults,
+)
 from policies.models import Terms
 
 TERMS: Final = (
@@ -30,8 +38,14 @@ _GUARDED: Final = ("personal", "sensitive")
 _TELLING_NOTHING: Final = frozenset({"hidden", "null", "redact"})
 
 
-def terms_faults(terms: Terms, dataset: Dataset, valid_from: datetime | None, valid_to: Any) -> list[FieldError]:
-    """Faults of form first; then those that concern the dataset."""
+def terms_faults(
+    terms: Terms,
+    dataset: Dataset,
+    valid_from: datetime | None,
+    valid_to: Any,
+    unknown: frozenset[str] = frozenset(),
+) -> list[FieldError]:
+    """Faults of form first; then those that concern the dataset. ``unknown`` fields are secret to who asks."""
     errors = basis_faults(terms.legal_basis) + mode_faults(terms.modes) + flag_faults("may_pass_on", terms.may_pass_on)
     errors += text_faults("purpose", terms.purpose, is_required=True) + text_faults("filter", terms.filter)
     errors += text_faults("disposal", terms.disposal) + text_faults("assessment", terms.assessment)
@@ -44,9 +58,10 @@ def terms_faults(terms: Terms, dataset: Dataset, valid_from: datetime | None, va
         errors.append(FieldError("fields", "required", "There is no field: name those that are wanted."))
     if errors:
         return errors
-    errors = _field_faults(terms.fields, dataset)
+    types = field_types(dataset, unknown)
+    errors = _field_faults(terms.fields, dataset.key, types)
     if terms.filter:
-        errors += filter_faults(terms.filter, dataset)
+        errors += filter_faults(terms.filter, types)
     if dataset.sharing_class != "conditional" and (terms.filter or terms.modes):
         message = f"{dataset.key} is {dataset.sharing_class}: there an agreement gives accesses to fields alone."
         errors.append(FieldError("filter" if terms.filter else "modes", "invalid", message))
@@ -76,12 +91,11 @@ def clients_of(agency: Agency, names: Any) -> list[Client]:
     return [found[name] for name in names]
 
 
-def _field_faults(fields: Mapping[str, object], dataset: Dataset) -> list[FieldError]:
-    types = dict(dataset.fields.values_list("name", "type"))
+def _field_faults(fields: Mapping[str, object], key: str, types: Mapping[str, FieldType]) -> list[FieldError]:
     errors = []
     for name, access in fields.items():
         if name not in types:
-            errors.append(FieldError(f"fields.{name}", "unknown-field", f"{dataset.key} has no field {name}."))
+            errors.append(FieldError(f"fields.{name}", "unknown-field", f"{key} has no field {name}."))
         else:
             errors += access_faults(access, f"fields.{name}", types[name])
     return errors

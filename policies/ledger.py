@@ -126,7 +126,7 @@ def _of_dataset(dataset: Dataset, asked: _Asked) -> Iterator[Withholding]:
     for field in dataset.fields.all():
         target = f"{dataset.key}#{field.name}"
         if field.is_secret:
-            yield Withholding(kind="secret", target=target, what="secret", legal_basis=basis)
+            yield Withholding(kind="secret", target=target, what="secret", legal_basis=citations(field.legal_basis))
         if field.sensitivity not in OPEN_SENSITIVITIES:
             yield Withholding(
                 kind="sensitivity",

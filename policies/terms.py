@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
+from hub.catalog.citations import basis_faults
 from hub.catalog.models import SHARING_CLASSES
 from hub.catalog.texts import flag_faults, text_faults
 from hub.errors import FieldError
 from policies.checks import (
     access_faults,
-    basis_faults,
     citation_faults,
+    field_types,
     filter_faults,
     mode_faults,
     validity_faults,
@@ -72,5 +73,5 @@ def _gate_rule_faults(rule: Rule) -> list[FieldError]:
     if rule.filter and rule.target_dataset is None:
         errors.append(FieldError("filter", "invalid", "Only a rule on one dataset has a filter."))
     elif rule.filter and rule.target_dataset is not None:
-        errors += filter_faults(rule.filter, rule.target_dataset)
+        errors += filter_faults(rule.filter, field_types(rule.target_dataset))
     return errors

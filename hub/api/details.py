@@ -72,5 +72,7 @@ def _administration(dataset: Dataset) -> dict[str, Any]:
     return {
         "secret": dataset.is_secret,
         "discover": dataset.is_discovered,
+        "classified_at": dataset.classified_at,
+        "review_at": dataset.review_at,
         "review_note": dataset.review_note,
     }

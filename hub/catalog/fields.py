@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from hub.catalog.citations import basis_faults
 from hub.catalog.contracts import bound_text, contract_faults
 from hub.catalog.models import SENSITIVITIES, Dataset, Field
 from hub.catalog.texts import flag_faults, text_faults
@@ -24,6 +25,7 @@ _COLUMNS: Final[Mapping[str, str]] = {
     "unit": "unit",
     "sensitivity": "sensitivity",
     "secret": "is_secret",
+    "legal_basis": "legal_basis",
     "link": "link",
     "required": "is_required",
     "min": "minimum",
@@ -115,6 +117,8 @@ def _faults(place: str, table: Mapping[str, Any], present: Field | None) -> list
     for key, limit in _TEXTS.items():
         if key in table:
             errors += text_faults(f"{place}.{key}", table[key], limit)
+    if "legal_basis" in table:
+        errors += basis_faults(table["legal_basis"], f"{place}.legal_basis")
     for key in ("secret", "required"):
         if key in table:
             errors += flag_faults(f"{place}.{key}", table[key])

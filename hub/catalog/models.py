@@ -87,6 +87,7 @@ class Field(models.Model):
     unit = models.CharField(max_length=60, blank=True)
     sensitivity = models.CharField(max_length=20, choices=_choices(SENSITIVITIES), default="unclassified")
     is_secret = models.BooleanField(default=False)
+    legal_basis = models.JSONField(default=list, blank=True)
     link = models.CharField(max_length=60, blank=True)
     is_required = models.BooleanField(default=False)
     minimum = models.CharField(max_length=60, blank=True)

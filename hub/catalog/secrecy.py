@@ -7,11 +7,13 @@ from hub.errors import FieldError
 def secrecy_faults(dataset: Dataset, *, is_declared: bool) -> list[FieldError]:
     """Whether the dataset or a field of it is secret without a legal basis.
 
-    ``is_declared`` is for manifests: they have no place for a field's law, the administrators answer for it there.
+    ``is_declared`` is for manifests, in which a field may leave it out: the administrators answer for it there.
     """
-    if dataset.legal_basis:
-        return []
-    if dataset.is_secret or (not is_declared and dataset.fields.filter(is_secret=True).exists()):
+    if dataset.is_secret and not dataset.legal_basis:
         message = "Secrecy needs a legal basis: classify the dataset with the law that it rests on."
         return [FieldError("legal_basis", "citation-required", message)]
-    return []
+    if is_declared:
+        return []
+    bare = dataset.fields.filter(is_secret=True, legal_basis=[]).values_list("name", flat=True)
+    message = "A secret field has a legal_basis of its own."
+    return [FieldError(f"fields.{name}.legal_basis", "citation-required", message) for name in bare]

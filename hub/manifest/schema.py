@@ -35,6 +35,7 @@ _FIELD: Final[Mapping[str, Check]] = {
     **dict.fromkeys(("secret", "required"), _FLAG),
     **dict.fromkeys(("min", "max"), _BOUND),
     "codes": _is(list),
+    "legal_basis": _tables,
 }
 
 KEYS: Final[Mapping[str, Mapping[str, Check]]] = {

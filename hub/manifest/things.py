@@ -81,6 +81,7 @@ def field_values(thing: Field) -> Values:
     return {
         **{word: getattr(thing, word) for word in words},
         "secret": thing.is_secret,
+        "legal_basis": thing.legal_basis,
         "required": thing.is_required,
         "min": thing.minimum,
         "max": thing.maximum,

@@ -137,24 +137,12 @@ def _set_application(application: Application, values: Mapping[str, Any], unknow
     refuse(empty_faults(values))
     clients = clients_of(application.agency, values["clients"] or ()) if "clients" in values else None
     set_columns(application, {key: value for key, value in values.items() if key != "clients"})
-    errors = terms_faults(application, application.dataset, application.valid_from, application.valid_to)
-    refuse([*_unknown_faults(application, unknown), *errors])
+    refuse(terms_faults(application, application.dataset, application.valid_from, application.valid_to, unknown))
     if application.valid_to <= now():
         refuse([FieldError("valid_to", "invalid", "valid_to is over already.")])
     application.save()
     if clients is not None:
         application.clients.set(clients)
-
-
-def _unknown_faults(application: Application, unknown: frozenset[str]) -> list[FieldError]:
-    """A field that is secret to the applicant is answered like a name that does not exist."""
-    if not isinstance(application.fields, Mapping):
-        return []
-    return [
-        FieldError(f"fields.{name}", "unknown-field", f"{application.dataset.key} has no field {name}.")
-        for name in application.fields
-        if name in unknown
-    ]
 
 
 def _asked(application: Application) -> dict[str, Any]:

@@ -12,7 +12,6 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0003_groups_by_two_and_mail'),
-        ('catalog', '0002_class_review'),
         ('policies', '0001_initial'),
     ]
 

@@ -196,10 +196,16 @@ def test_application_is_refused_at_its_place(
 def test_secret_field_is_a_name_that_does_not_exist(flights: Dataset, requester: Api) -> None:
     flights.fields.filter(name="ssn").update(is_secret=True)
 
-    secret, unknown = (requester.post("applications", ask(fields={name: "clear"})) for name in ("ssn", "nss"))
+    Dataset.objects.update(sharing_class="conditional", reason="Safety")
 
-    assert secret.content.replace(b"ssn", b"nss") == unknown.content
-    assert secret.status_code == 400
+    for words in ({"fields": {"@": "clear"}}, {"fields": {"id": "clear"}, "filter": "@ = '1'"}):
+        said = json.dumps(ask(**words))
+        secret, unknown = (
+            requester.post("applications", json.loads(said.replace("@", name))) for name in ("ssn", "nss")
+        )
+
+        assert secret.content.replace(b"ssn", b"nss") == unknown.content
+        assert secret.status_code == 400
 
 
 def test_there_is_nothing_to_apply_for_where_all_is_open_or_shut(

@@ -98,11 +98,17 @@ class DatasetDetail(CatalogEntry):
     rows = serializers.IntegerField(allow_null=True)
     secret = serializers.BooleanField(required=False, help_text=_MANAGED)
     discover = serializers.BooleanField(required=False, help_text=_MANAGED)
+    classified_at = serializers.DateTimeField(required=False, allow_null=True, help_text=_MANAGED)
+    review_at = serializers.DateTimeField(required=False, allow_null=True, help_text=_MANAGED)
     review_note = serializers.CharField(required=False, help_text=_MANAGED)
     fields = SeenField(many=True)  # type: ignore[assignment]
 
     class Meta(CatalogEntry.Meta):
-        fields = (*CatalogEntry.Meta.fields, "primary_key", "rows", "fields", "secret", "discover", "review_note")
+        fields = (
+            *CatalogEntry.Meta.fields,
+            *("primary_key", "rows", "fields", "secret", "discover"),
+            *("classified_at", "review_at", "review_note"),
+        )
         read_only_fields = fields
 
 
@@ -163,6 +169,7 @@ class FieldBody(Body):
     unit = serializers.CharField(max_length=60, required=False, allow_blank=True)
     link = serializers.CharField(max_length=60, required=False, allow_blank=True)
     secret = serializers.BooleanField(required=False)
+    legal_basis = LegalBasis(many=True, required=False, help_text="The law on which the field's secrecy rests.")
     required = serializers.BooleanField(required=False)  # type: ignore[assignment]
     min = serializers.JSONField(required=False)
     max = serializers.JSONField(required=False)
