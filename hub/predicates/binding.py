@@ -151,9 +151,10 @@ def _convert(literal: Literal, target: FieldType) -> Literal:
 
 def _finite(value: Scalar) -> float:
     assert isinstance(value, int | Decimal)
-    number = float(Decimal(value))
+    exact = Decimal(value)
+    number = float(exact)
     if not math.isfinite(number):
-        raise FilterError(f"{value:.3E} is beyond what the field can hold")
+        raise FilterError(f"{exact:.3E} is beyond what the field can hold")
     return number
 
 
