@@ -64,20 +64,20 @@ def shown(type_: FieldType, text: str | None, access: Access, hash_key: str) -> 
     return typed(type_, text)
 
 
-def cells(line: str) -> Iterator[str | None]:
-    """The cells of a CSV line with its end; null is nothing, an empty text two quotes."""
-    for found in _CELL.finditer(line):
-        raw = found[1]
-        yield raw[1:-1].replace('""', '"') if raw.startswith('"') else raw or None
+def table(text: str) -> list[dict[str, str | None]]:
+    """The rows of a CSV text by name; null is nothing, an empty text two quotes."""
+    head, *lines = _lines(text)
+    return [dict(zip(head, line, strict=True)) for line in lines]
 
 
-def lines(text: str) -> Iterator[str]:
-    """The lines of a CSV text; an end within quotes is part of a cell."""
-    start = 0
+def _lines(text: str) -> Iterator[list[Any]]:
+    line: list[str | None] = []
     for found in _CELL.finditer(text):
+        raw = found[1]
+        line.append(raw[1:-1].replace('""', '"') if raw.startswith('"') else raw or None)
         if found[2] == "\r\n":
-            yield text[start : found.end()]
-            start = found.end()
+            yield line
+            line = []
 
 
 def _partial(text: str, head: int, tail: int) -> str:

@@ -58,8 +58,8 @@ def test_every_format_shows_exactly_what_the_access_says(
         "json": [_read(row, types, _value) for row in oracle.exact(f"[{page.rows}]")],
         "strings": [_read(row, types, _value) for row in oracle.exact(f"[{strings.rows}]")],
         "ndjson": [_read(oracle.exact(line), types, _value) for line in stream(f="ndjson").split("\n")[:-1]],
-        "csv": [_read(row, types, _typed) for row in _table(stream(f="csv"))],
-        "safe": [_read(row, types, _typed) for row in _table(stream(f="csv", csv="safe"))],
+        "csv": [_read(row, types, _typed) for row in oracle.table(stream(f="csv"))],
+        "safe": [_read(row, types, _typed) for row in oracle.table(stream(f="csv", csv="safe"))],
     }
 
     for form in given:
@@ -87,12 +87,7 @@ def test_every_field_has_its_extremes_and_a_null() -> None:
 
 def _plain(stream: Callable[..., str]) -> list[dict[str, str | None]]:
     """The rows as their owner sees them, as texts: what masks are made from."""
-    return _table(stream("dot", f="csv"))
-
-
-def _table(text: str) -> list[dict[str, str | None]]:
-    head, *lines = oracle.lines(text)
-    return [dict(zip(head.strip().split(","), oracle.cells(line), strict=True)) for line in lines]
+    return oracle.table(stream("dot", f="csv"))
 
 
 def _shown(row: Mapping[str, str | None], accesses: Mapping[str, Access]) -> Row:

@@ -1,0 +1,104 @@
+"""Every operator answers on every extreme behind every access, and means what it means in Python."""
+
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from hub.catalog.models import Dataset
+from hub.errors import Invalid
+from hub.predicates import FIELD_TYPES, FieldType, FilterError, bind, evaluate, fold, parse
+from hub.query.door import RowsPage
+from policies.access import CLEAR, Access, seen_type
+from tests.totality import oracle
+from tests.totality.extremes import ACCESSES, FEW, IS_LONG, fitting, named
+from tests.totality.questions import comparisons, questions
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Mask = Callable[[Mapping[str, Access]], None]
+Read = Callable[..., RowsPage]
+Stream = Callable[..., str]
+Compare = Callable[[Mapping[str, FieldType], Iterable[str]], None]
+_MAX_EVALUATED = 1000
+"""Characters of a text on which the Python side works within a test's patience."""
+
+
+@pytest.fixture
+def compare(read: Read, stream: Stream) -> Compare:
+    """Ask each filter, and compare the keys of the rows it finds with what Python finds in what is shown."""
+    return partial(_compare, read, stream)
+
+
+@pytest.mark.parametrize("access", ACCESSES, ids=named)
+def test_every_operator_answers_on_every_extreme(
+    extremes: Dataset, mask: Mask, read: Read, stream: Stream, access: Access
+) -> None:
+    accesses = fitting(access)
+    mask(accesses)
+    types = _types(accesses)
+    asked = [text for name in accesses for text in questions(name, types[name], is_thorough=IS_LONG or access == CLEAR)]
+
+    compare(types, asked)
+
+
+@pytest.mark.parametrize("access", ACCESSES if IS_LONG else FEW, ids=named)
+def test_fields_are_compared_with_one_another(
+    extremes: Dataset, mask: Mask, read: Read, stream: Stream, access: Access
+) -> None:
+    mask(fitting(access))
+    types = _types(fitting(access))
+
+    compare(types, comparisons(types))
+
+
+@pytest.mark.parametrize("text", ["string = 'a\0'", "string LIKE '\0'", "\0", "string = '\ud800'", '"\0" = 1'])
+def test_filter_with_what_no_text_can_hold_is_refused(dataset: Dataset, read: Read, text: str) -> None:
+    with pytest.raises(Invalid):
+        read(filter=text)
+
+
+def test_every_character_folds_alike_in_python_and_in_sql(db: None) -> None:
+    points = "SELECT n FROM generate_series(1, 1114111) n WHERE n NOT BETWEEN 55296 AND 57343"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT chr(n), lower(chr(n) COLLATE pg_c_utf8) FROM ({points}) p")
+        folded = dict(cursor.fetchall())
+
+    known = [character for character in folded if unicodedata.category(character) != "Cn"]
+    assert {c: folded[c] for c in known if fold(c) != folded[c]} == {}
+
+
+def _types(accesses: Mapping[str, Access]) -> dict[str, FieldType]:
+    return {type_: seen_type(accesses.get(type_, CLEAR), type_) for type_ in FIELD_TYPES}
+
+
+def _compare(read: Read, stream: Stream, types: Mapping[str, FieldType], asked: Iterable[str]) -> None:
+    shown = [_row(row, types) for row in oracle.table(stream(f="csv"))]
+    whole = {row["id"] for row in shown if len(str(row["string"])) <= _MAX_EVALUATED}
+    wrong = {}
+    for text in asked:
+        try:
+            tree = bind(parse(text), types)
+        except FilterError as error:
+            assert "beyond what the field can hold" in str(error), text  # noqa: PT017
+            continue
+        found = {row["id"] for row in oracle.exact(f"[{read(filter=text, properties='id').rows}]")}
+        expected = {row["id"] for row in shown if row["id"] in whole and evaluate(tree, row)}
+        if found & whole != expected:
+            wrong[text[:200]] = (found & whole) ^ expected
+    assert wrong == {}
+
+
+def _row(row: Mapping[str, str | None], types: Mapping[str, FieldType]) -> dict[str, Any]:
+    """The row as a filter's evaluation takes it. JSON's own null is a value: only a missing one is null."""
+    return {"id": int(str(row["id"])), **{name: _cell(type_, row[name]) for name, type_ in types.items()}}
+
+
+def _cell(type_: FieldType, text: str | None) -> Any:
+    if text is None or type_ in ("json", "geometry"):
+        return text
+    return Decimal(text) if type_ in ("integer", "decimal") else oracle.typed(type_, text)
