@@ -36,7 +36,7 @@ def compare(read: Read, stream: Stream) -> Compare:
 
 @pytest.mark.parametrize("access", ACCESSES, ids=named)
 def test_every_operator_answers_on_every_extreme(
-    extremes: Dataset, mask: Mask, read: Read, stream: Stream, access: Access
+    extremes: Dataset, mask: Mask, compare: Compare, access: Access
 ) -> None:
     accesses = fitting(access)
     mask(accesses)
@@ -47,9 +47,7 @@ def test_every_operator_answers_on_every_extreme(
 
 
 @pytest.mark.parametrize("access", ACCESSES if IS_LONG else FEW, ids=named)
-def test_fields_are_compared_with_one_another(
-    extremes: Dataset, mask: Mask, read: Read, stream: Stream, access: Access
-) -> None:
+def test_fields_are_compared_with_one_another(extremes: Dataset, mask: Mask, compare: Compare, access: Access) -> None:
     mask(fitting(access))
     types = _types(fitting(access))
 
