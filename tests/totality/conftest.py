@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -24,6 +25,7 @@ from hub.store.intake.load import Outcome, publish
 from hub.store.intake.staging import Staging
 from policies.access import Access
 from policies.models import Rule
+from tests.totality import comparing
 from tests.totality.extremes import rows
 
 KEY = "dot.extremes"
@@ -98,6 +100,12 @@ def stream() -> Callable[..., str]:
         return b"".join(stream_rows(_reader(agency), KEY, query).chunks).decode()
 
     return streamed
+
+
+@pytest.fixture
+def compare(read: Callable[..., RowsPage], stream: Callable[..., str]) -> Callable[..., None]:
+    """Ask each filter, and compare the rows it finds with those that Python finds among what is shown."""
+    return partial(comparing.compare, read, stream)
 
 
 @pytest.fixture(autouse=True)

@@ -2,19 +2,15 @@
 
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
-from functools import partial
-from typing import Any
 
 import pytest
 from django.db import connection
 
 from hub.catalog.models import Dataset
 from hub.errors import Invalid
-from hub.predicates import FIELD_TYPES, FieldType, FilterError, bind, evaluate, fold, parse
+from hub.predicates import FIELD_TYPES, FieldType, fold
 from hub.query.door import RowsPage
 from policies.access import CLEAR, Access, seen_type
-from tests.totality import oracle
 from tests.totality.extremes import ACCESSES, FEW, IS_LONG, fitting, named
 from tests.totality.questions import comparisons, questions
 
@@ -28,12 +24,6 @@ _MAX_EVALUATED = 1000
 """Characters of a text on which the Python side works within a test's patience."""
 
 
-@pytest.fixture
-def compare(read: Read, stream: Stream) -> Compare:
-    """Ask each filter, and compare the keys of the rows it finds with what Python finds in what is shown."""
-    return partial(_compare, read, stream)
-
-
 @pytest.mark.parametrize("access", ACCESSES, ids=named)
 def test_every_operator_answers_on_every_extreme(
     extremes: Dataset, mask: Mask, compare: Compare, access: Access
@@ -41,9 +31,9 @@ def test_every_operator_answers_on_every_extreme(
     accesses = fitting(access)
     mask(accesses)
     types = _types(accesses)
-    asked = [text for name in accesses for text in questions(name, types[name], is_thorough=IS_LONG or access == CLEAR)]
-
-    compare(types, asked)
+    for name in accesses:
+        asked = list(questions(name, types[name], is_thorough=IS_LONG or access == CLEAR))
+        compare(types, asked if IS_LONG or types[name] == name else asked[:: len(FIELD_TYPES) // 3])
 
 
 @pytest.mark.parametrize("access", ACCESSES if IS_LONG else FEW, ids=named)
@@ -72,31 +62,3 @@ def test_every_character_folds_alike_in_python_and_in_sql(db: None) -> None:
 
 def _types(accesses: Mapping[str, Access]) -> dict[str, FieldType]:
     return {type_: seen_type(accesses.get(type_, CLEAR), type_) for type_ in FIELD_TYPES}
-
-
-def _compare(read: Read, stream: Stream, types: Mapping[str, FieldType], asked: Iterable[str]) -> None:
-    shown = [_row(row, types) for row in oracle.table(stream(f="csv"))]
-    whole = {row["id"] for row in shown if len(str(row["string"])) <= _MAX_EVALUATED}
-    wrong = {}
-    for text in asked:
-        try:
-            tree = bind(parse(text), types)
-        except FilterError as error:
-            assert "beyond what the field can hold" in str(error), text  # noqa: PT017
-            continue
-        found = {row["id"] for row in oracle.exact(f"[{read(filter=text, properties='id').rows}]")}
-        expected = {row["id"] for row in shown if row["id"] in whole and evaluate(tree, row)}
-        if found & whole != expected:
-            wrong[text[:200]] = (found & whole) ^ expected
-    assert wrong == {}
-
-
-def _row(row: Mapping[str, str | None], types: Mapping[str, FieldType]) -> dict[str, Any]:
-    """The row as a filter's evaluation takes it. JSON's own null is a value: only a missing one is null."""
-    return {"id": int(str(row["id"])), **{name: _cell(type_, row[name]) for name, type_ in types.items()}}
-
-
-def _cell(type_: FieldType, text: str | None) -> Any:
-    if text is None or type_ in ("json", "geometry"):
-        return text
-    return Decimal(text) if type_ in ("integer", "decimal") else oracle.typed(type_, text)
