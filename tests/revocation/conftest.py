@@ -38,6 +38,9 @@ class Cast:
         """The client as a request finds it; raises ``Unauthenticated``."""
         return _known(caller_for_token(self.secret))
 
+    def remove_member(self) -> None:
+        accounts.remove_member(actor=HUB, membership=self.membership)
+
     def person(self) -> Caller:
         return _known(caller_for_user(self.membership.user, "ops"))
 
