@@ -101,7 +101,7 @@ def _rounded(type_: FieldType, text: str, access: Access) -> Any:
         return text[: cast(int, to)]
     if isinstance(value, dt.date):
         fields: dict[str, int] = {"month": 1, "day": 1} if to == "year" else {"day": 1} if to == "month" else {}
-        cut = value.replace(**fields)  # type: ignore[arg-type]
+        cut = value.replace(**fields)
         return cut.replace(hour=0, minute=0, second=0, microsecond=0) if isinstance(cut, dt.datetime) else cut
     if type_ == "number":
         return float(max(-_FLOAT_MAX, min(_FLOAT_MAX, _multiple(Fraction(Decimal(text)), Fraction(cast(Decimal, to))))))

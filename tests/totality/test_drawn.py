@@ -21,7 +21,7 @@ masks = st.fixed_dictionaries(
 
 
 @settings(
-    max_examples=2000 if IS_LONG else 60,
+    max_examples=1000 if IS_LONG else 40,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

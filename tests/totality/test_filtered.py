@@ -18,10 +18,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 Mask = Callable[[Mapping[str, Access]], None]
 Read = Callable[..., RowsPage]
-Stream = Callable[..., str]
 Compare = Callable[[Mapping[str, FieldType], Iterable[str]], None]
-_MAX_EVALUATED = 1000
-"""Characters of a text on which the Python side works within a test's patience."""
+_SPARSE = 5
+"""Behind a mask that makes texts of all types, a field of another type gets each so-manieth question only."""
 
 
 @pytest.mark.parametrize("access", ACCESSES, ids=named)
@@ -33,7 +32,7 @@ def test_every_operator_answers_on_every_extreme(
     types = _types(accesses)
     for name in accesses:
         asked = list(questions(name, types[name], is_thorough=IS_LONG or access == CLEAR))
-        compare(types, asked if IS_LONG or types[name] == name else asked[:: len(FIELD_TYPES) // 3])
+        compare(types, asked if IS_LONG or types[name] == name else asked[::_SPARSE])
 
 
 @pytest.mark.parametrize("access", ACCESSES if IS_LONG else FEW, ids=named)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from connectors.batches import MISSING, batches
 from hub.catalog.models import Dataset
 from hub.predicates import FIELD_TYPES, FieldType
 from hub.query.door import RowsPage
@@ -32,6 +33,13 @@ def test_what_cannot_be_shown_is_refused(dataset: Dataset, load: Callable[..., O
     assert list(Rejected.objects.order_by("position").values_list("field", "rule")) == [(t, "type") for t, _ in cells]
 
 
+@pytest.mark.parametrize("text", ["\0", "a\0", "a\0b", MISSING + "x", "\0" + MISSING])
+def test_nul_is_refused_before_it_reaches_the_database(text: str) -> None:
+    (batch,) = batches(("string", "json"), [(1, (text, "{}")), (2, ("{}", text)), (3, ("x", "{}"))])
+
+    assert [(reject.position, reject.code) for reject in batch.rejects] == [(1, "nul"), (2, "nul")]
+
+
 def test_stored_values_are_those_that_were_sent(extremes: Dataset, stream: Callable[..., str]) -> None:
     plain = _plain(stream)
 
@@ -50,7 +58,7 @@ def test_every_format_shows_exactly_what_the_access_says(
 ) -> None:
     accesses = fitting(access)
     mask(accesses)
-    types = {type_: seen_type(accesses.get(type_, CLEAR), type_) for type_ in FIELD_TYPES}
+    types: dict[str, FieldType] = {type_: seen_type(accesses.get(type_, CLEAR), type_) for type_ in FIELD_TYPES}
     expected = [_shown(row, accesses) for row in _plain(stream)]
 
     page, strings = read(), read(numbers="string")
@@ -97,7 +105,7 @@ def _shown(row: Mapping[str, str | None], accesses: Mapping[str, Access]) -> Row
     }
 
 
-def _read(row: Mapping[str, Any], types: Mapping[FieldType, FieldType], cell: Callable[[FieldType, Any], Any]) -> Row:
+def _read(row: Mapping[str, Any], types: Mapping[str, FieldType], cell: Callable[[FieldType, Any], Any]) -> Row:
     return {name: cell(type_, row[name]) for name, type_ in types.items()}
 
 
@@ -110,7 +118,7 @@ def _typed(type_: FieldType, text: Any) -> Any:
     return None if text is None else oracle.typed(type_, str(text))
 
 
-def _defused(row: Row, types: Mapping[FieldType, FieldType]) -> Row:
+def _defused(row: Row, types: Mapping[str, FieldType]) -> Row:
     """Texts that a spreadsheet would run begin with an apostrophe."""
     return {
         name: f"'{value}" if types[name] == "string" and value and value.startswith(_SPREADSHEET) else value
