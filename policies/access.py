@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from fractions import Fraction
 from itertools import pairwise
 from typing import Literal, cast, get_args
@@ -144,7 +144,7 @@ def _step(to: object) -> int | Decimal | str:
     if not (number.is_finite() and number > 0 and _is_short(number)):
         raise _invalid(f"round cannot be to {to!r}")
     if number != number.to_integral_value():
-        return number.normalize()
+        return number.normalize(Context(prec=MAX_DIGITS))
     return int(number)
 
 

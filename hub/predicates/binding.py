@@ -149,9 +149,10 @@ def _convert(literal: Literal, target: FieldType) -> Literal:
 
 
 def _finite(value: int | Decimal, at: int | None) -> float:
-    number = float(Decimal(value))
+    exact = Decimal(value)
+    number = float(exact)
     if not math.isfinite(number):
-        raise FilterError(f"{value:.3E} is beyond what the field can hold", position=at)
+        raise FilterError(f"{exact:.3E} is beyond what the field can hold", position=at)
     return number
 
 

@@ -59,8 +59,8 @@ def evaluate(tree: Predicate, row: Mapping[str, object]) -> bool | None:
 
 
 def fold(text: str) -> str:
-    """``CASEI``: Unicode simple case folding, character by character, so that the length stays."""
-    return "".join(map(_fold, text))
+    """``CASEI``: small letters by Unicode's simple mapping, one for each character, as ``lower`` in PostgreSQL."""
+    return "".join(character.lower()[0] for character in text)
 
 
 def is_like(text: str, pattern: str) -> bool:
@@ -124,13 +124,6 @@ def _moment(value: object) -> object:
     if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
         return dt.datetime(value.year, value.month, value.day, tzinfo=dt.UTC)
     return value
-
-
-def _fold(character: str) -> str:
-    for folded in (character.casefold(), character.lower()):
-        if len(folded) == 1:
-            return folded
-    return character
 
 
 def _not(value: bool | None) -> bool | None:

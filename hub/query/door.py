@@ -7,10 +7,12 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from uuid import UUID, uuid4
 
+from django.utils.timezone import now
+
 from hub.accounts.caller import Caller
 from hub.accounts.queries import refreshed
 from hub.audit.commands import record
-from hub.errors import Forbidden, Invalid, NotFound, Unavailable
+from hub.errors import Forbidden, Invalid, NotFound, Unauthenticated, Unavailable
 from hub.query import cursor, wishes
 from hub.query.params import RowsQuery
 from hub.query.views import View, open_view
@@ -155,19 +157,32 @@ def _chunks(view: View, query: RowsQuery, selection: Selection, reading: Reading
     sent, outcome = 0, "broken off"
     try:
         yield head
-        with serve_stream(streamed(_held(view), selection, row)) as rows:
-            watch = _Watch(view)
-            watch.look()
-            for chunk in rows:
-                watch.look_again()
-                sent += len(chunk)
-                yield (end.join(text for text, _ in chunk) + end).encode()
-        outcome = "complete"
-    except Forbidden:
+        for _ in range(_ATTEMPTS):
+            with serve_stream(streamed(_held(view), selection, row)) as rows:
+                if serve(still_open(_held(view), pointer=True)) is not None:
+                    watch = _Watch(view)
+                    for chunk in rows:
+                        watch.look_again()
+                        sent += len(chunk)
+                        yield (end.join(text for text, _ in chunk) + end).encode()
+                    outcome = "complete"
+                    return
+            view = _renewed(view)  # the pass was void when the rows were asked for: the cursor gives none
+            selection = wishes.select(view, query)
+        raise _unsettled()
+    except (Forbidden, NotFound, Unauthenticated):
         outcome = "revoked"
         raise
     finally:
         serve(closing(_closing(reading, sent, outcome)))
+
+
+def _renewed(view: View) -> View:
+    """The same view at the present epoch; raises ``Forbidden`` where it is no longer the same."""
+    renewed = open_view(refreshed(view.caller), view.key, agreement=view.agreement, is_stale=True)
+    if renewed.decision.digest() != view.decision.digest():
+        raise Forbidden("What you may see of this dataset has changed while it was sent.", code="revoked")
+    return renewed
 
 
 def _form(query: RowsQuery, selection: Selection) -> tuple[str, str, bytes]:
@@ -183,21 +198,17 @@ class _Watch:
 
     def __init__(self, view: View) -> None:
         self._view = view
-        self._held = _held(view)
-        self._looked = 0.0
+        self._looked = time.monotonic()
 
     def look_again(self) -> None:
         if time.monotonic() - self._looked > _LOOKS_UP_EVERY:
-            self.look()
+            self._look()
 
-    def look(self) -> None:
+    def _look(self) -> None:
         self._looked = time.monotonic()
-        if serve(still_open(self._held)) is not None:
-            return
-        view = open_view(refreshed(self._view.caller), self._view.key, agreement=self._view.agreement)
-        if view.decision.digest() != self._view.decision.digest():
-            raise Forbidden("What you may see of this dataset has changed while it was sent.", code="revoked")
-        self._held = _held(view)
+        until = self._view.decision.until
+        if (until is not None and until <= now()) or serve(still_open(_held(self._view))) is None:
+            self._view = _renewed(self._view)
 
 
 def _closing(reading: Reading, sent: int, outcome: str) -> Reading:

@@ -22,6 +22,12 @@ _INPUTS: Mapping[FieldType, str] = {
     "json": "jsonb",
     "geometry": "jsonb",
 }
+_OVERFLOWS: Mapping[FieldType, str] = {
+    "datetime": "({cell} LIKE '0001-01-01%%' OR {cell} LIKE '9999-12-31%%')"
+    " AND {typed} NOT BETWEEN '0001-01-01' AND '9999-12-31 23:59:59.999999'",
+    "time": "{typed} = '24:00'",
+}
+"""What a good text comes to in UTC or by rounding, and no standard can write: years 0 and 10000, a time of 24:00."""
 _ORDERED = frozenset({"integer", "number", "decimal", "date", "datetime", "time"})
 _MAX_CELL = 16 << 20
 
@@ -75,6 +81,8 @@ class FieldContract:
         cell = self.column
         if self.type != "string":
             yield "type", Sql(f"NOT ({self._is_of_type()})")
+        if self.type in _OVERFLOWS:
+            yield "type", Sql(_OVERFLOWS[self.type].format(cell=cell, typed=self.typed()))
         if self.minimum and self.type in _ORDERED:
             yield "min", Sql(f"{self.typed()} < ") + self._limit(self.minimum)
         if self.maximum and self.type in _ORDERED:

@@ -15,6 +15,7 @@ from hub.predicates import (
     Literal,
     Name,
     Not,
+    Operator,
     Or,
     Predicate,
     Value,
@@ -25,6 +26,10 @@ Resolve = Callable[[str], Sql]
 """From a field's name to the expression of its cell as the reader of the filter sees it."""
 
 _INT64 = range(-(2**63), 2**63)
+_INFINITE = 2**1024 - 2**970
+"""The least decimal that is nearer to infinity than to the largest double."""
+_ZERO = "2.4703282292062327209e-324"
+"""Half of the smallest double; a decimal no larger is nearer to zero."""
 
 
 def condition(tree: Predicate, resolve: Resolve) -> Sql:
@@ -37,10 +42,9 @@ def condition(tree: Predicate, resolve: Resolve) -> Sql:
         case Not(item):
             return "(NOT " + condition(item, resolve) + ")"
         case Comparison(op, left, right):
-            return "(" + _value(left, resolve) + f" {op} " + _value(right, resolve) + ")"
+            return _compared(op, left, right, resolve)
         case Between(value, low, high):
-            bounds = "(" + _value(low, resolve) + ") AND (" + _value(high, resolve) + ")"
-            return "((" + _value(value, resolve) + ") BETWEEN " + bounds + ")"
+            return "(" + _compared(">=", value, low, resolve) + " AND " + _compared("<=", value, high, resolve) + ")"
         case In(value, options):
             return "(" + _value(value, resolve) + " IN (" + join(", ", [_value(o, resolve) for o in options]) + "))"
         case Like(value, pattern):
@@ -50,6 +54,26 @@ def condition(tree: Predicate, resolve: Resolve) -> Sql:
     raise TypeError(f"no SQL for {type(tree).__name__}")
 
 
+def _compared(op: Operator, left: Value, right: Value, resolve: Resolve) -> Sql:
+    sides = [_value(value, resolve) for value in (left, right)]
+    types = [_type(value) for value in (left, right)]
+    if "number" in types:
+        sides = [_double(side) if type_ == "decimal" else side for side, type_ in zip(sides, types, strict=True)]
+    return "(" + sides[0] + f" {op} " + sides[1] + ")"
+
+
+def _type(value: Value) -> FieldType | None:
+    return "string" if isinstance(value, CaseI) else value.type
+
+
+def _double(decimal: Sql) -> Sql:
+    """A decimal as the nearest double. The cast alone raises, and prints the value, where that is infinite or zero."""
+    size = "abs(" + decimal + ")"
+    infinite = "sign(" + decimal + ")::double precision * double precision 'Infinity'"
+    near = Sql(f" < {_INFINITE} THEN (") + decimal + ")::double precision ELSE " + infinite + " END)"
+    return "(CASE WHEN " + size + f" <= {_ZERO} THEN 0 WHEN " + size + near
+
+
 def _value(value: Value, resolve: Resolve) -> Sql:
     match value:
         case Name(name):
@@ -57,7 +81,7 @@ def _value(value: Value, resolve: Resolve) -> Sql:
         case CaseI(inner):
             return "(lower((" + _value(inner, resolve) + ') COLLATE "pg_c_utf8") COLLATE "C")'
         case Literal(content, type_):
-            return Sql(f"%s{_cast(content, type_)}", (_parameter(content),))
+            return Sql(f"(%s){_cast(content, type_)}", (_parameter(content),))
     raise TypeError(f"no SQL for {type(value).__name__}")
 
 

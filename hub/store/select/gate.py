@@ -79,9 +79,9 @@ def streamed(held: Pass, selection: Selection, row: str) -> Sql:
     return "WITH gate AS MATERIALIZED (" + _gate(held) + ") " + rows_sql(selection, row, Sql("SELECT true FROM gate"))
 
 
-def still_open(held: Pass) -> Sql:
-    """Answers one row while the pass holds, whatever the pointer: a stream goes on over the rows it began with."""
-    return "SELECT true FROM (" + _gate(held, pointer=False) + ") gate"
+def still_open(held: Pass, *, pointer: bool = False) -> Sql:
+    """Answers one row while the pass holds; whatever the ``pointer``: a stream goes on over the rows it began with."""
+    return "SELECT true FROM (" + _gate(held, pointer=pointer) + ") gate"
 
 
 def closing(reading: Reading) -> Sql:

@@ -79,13 +79,14 @@ def _rounded(column: str, type_: FieldType, to: int | Decimal | str) -> Sql:
             raise ValueError(f"dates are not cut to {unit}")
         return Sql(f"date_trunc('{unit}', {column}::timestamp)::{_BARE_TYPES[type_]}")
     step = Decimal(str(to))
-    whole = f"{column}::numeric"
+    whole = f"{column}::text::numeric" if type_ == "number" else f"{column}::numeric"  # a double's text is all of it
     rest = f"mod({whole}, {step}::numeric)"
     carry = f"CASE WHEN 2 * abs({rest}) >= {step} THEN sign({whole}) * {step} ELSE 0 END"
     scale = max(0, -int(step.as_tuple().exponent))
     rounded = f"round({whole} - {rest} + {carry}, {scale})"
     if type_ == "number":
-        return Sql(f"least(greatest({rounded}, -{FLOAT_MAX}), {FLOAT_MAX})::double precision")
+        held = f"least(greatest({rounded}, -{FLOAT_MAX}), {FLOAT_MAX})::double precision"
+        return Sql(f"CASE WHEN {column} IS NOT NULL THEN {held} END")  # both functions pass over a null
     return Sql(rounded)
 
 
