@@ -74,14 +74,18 @@ def view_schema(caller: Caller, key: str, agreement: str = "") -> dict[str, Any]
 
 
 def explained_as(actor: Caller, dataset: Dataset, agency: Agency) -> dict[str, Any]:
-    """What ``agency`` would be told of ``dataset``, for those who administer it; an event that the agency sees."""
+    """What ``agency`` would be told of ``dataset``, for those who administer it.
+
+    An event that the agency sees, unless it would tell the agency of a dataset that does not exist for it.
+    """
     if not queries.manages(actor, dataset):
         raise Forbidden(f"Only who administers {dataset.key} may ask for others.", hint="Leave out the parameter as.")
     groups = agency.agency_groups.values_list("key", flat=True)
     caller = Caller(agency=agency.code, groups=frozenset(groups), epoch=current_epoch())
     facts = queries.facts_for(dataset, caller)
     decision = decide(caller, facts.dataset, facts.rules, facts.grant, "rows", now(), agreements=facts.agreements)
-    record(actor=actor, kind="access.explained", dataset=dataset.key, subject=f"agency:{agency.code}")
+    subject = f"agency:{agency.code}" if decision.exists else ""
+    record(actor=actor, kind="access.explained", dataset=dataset.key, subject=subject, explained_to=agency.code)
     return explanation(decision, full=True)
 
 
