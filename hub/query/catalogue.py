@@ -13,9 +13,9 @@ from hub.accounts.models import Agency
 from hub.accounts.queries import current_epoch
 from hub.audit.commands import record
 from hub.catalog.models import Dataset, DatasetUserObjectPermission, Field
-from hub.errors import Forbidden
+from hub.errors import Forbidden, NotFound
 from hub.predicates import FieldType
-from hub.query.views import open_view
+from hub.query.views import decision_for, open_view
 from hub.store.select.relation import Shown
 from policies import queries
 from policies.explain import explanation
@@ -87,6 +87,19 @@ def explained_as(actor: Caller, dataset: Dataset, agency: Agency) -> dict[str, A
     subject = f"agency:{agency.code}" if decision.exists else ""
     record(actor=actor, kind="access.explained", dataset=dataset.key, subject=subject, explained_to=agency.code)
     return explanation(decision, full=True)
+
+
+def is_filter_told(caller: Caller, agreement: Agreement) -> bool:
+    """Whether ``caller`` sees in clear every field that the row filter of its own ``agreement`` uses.
+
+    False where the agreement gives it nothing, as one that has ended.
+    """
+    try:
+        decision = decision_for(caller, agreement.dataset.key, agreement=agreement.key)
+    except NotFound:
+        return False
+    told = explanation(decision)["because"]
+    return any(item.get("key") == agreement.key and "filter" in item for item in told)
 
 
 _JSON_TYPES: Mapping[FieldType, Mapping[str, Any]] = {

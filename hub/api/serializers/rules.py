@@ -3,7 +3,9 @@
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from hub.accounts.caller import Caller
 from hub.api.serializers.parts import KEY_LENGTH, AccessField, Body, LegalBasis
+from hub.query.catalogue import is_filter_told
 from policies.models import Agreement, Rule
 from policies.queries import party_of, target_of
 
@@ -85,8 +87,12 @@ class RuleBody(RuleChange):
 
 
 class AgreementShown(serializers.ModelSerializer[Agreement]):
-    """What one agency was granted on one dataset, for a purpose and a time."""
+    """What one agency was granted on one dataset, for a purpose and a time.
 
+    `filter` is null where it is kept from the caller, as it uses a field that the caller does not see in clear.
+    """
+
+    filter = serializers.SerializerMethodField()
     dataset = serializers.CharField(source="dataset.key")
     agency = serializers.CharField(source="agency.code")
     fields = serializers.DictField(child=AccessField())  # type: ignore[assignment]
@@ -110,6 +116,15 @@ class AgreementShown(serializers.ModelSerializer[Agreement]):
             "agreed_by",
             "created_at",
         )
+
+    @extend_schema_field(serializers.CharField(allow_null=True, allow_blank=True))
+    def get_filter(self, agreement: Agreement) -> str | None:
+        """The owner and the platform's roles see it; the grantee as far as `/access` tells it."""
+        caller: Caller = self.context["caller"]
+        is_overseer = caller.has_role("system", "authority", "auditor")
+        if not agreement.filter or is_overseer or caller.agency == agreement.dataset.agency.code:
+            return agreement.filter
+        return agreement.filter if is_filter_told(caller, agreement) else None
 
 
 class AgreementBody(Body):

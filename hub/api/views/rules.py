@@ -117,7 +117,7 @@ def _rule(caller: Caller, key: str) -> Rule:
 
 def _agreements(caller: Caller) -> QuerySet[Agreement]:
     mine: Q = of_agency(caller, "dataset__agency__code", "agency__code")
-    return Agreement.objects.filter(mine).select_related("dataset", "agency")
+    return Agreement.objects.filter(mine).select_related("dataset__agency", "agency")
 
 
 def _agreement(caller: Caller, key: str) -> Agreement:
