@@ -1,0 +1,97 @@
+"""Two hubs that differ only in what is hidden from a caller give it byte-equal answers, on every route."""
+
+import os
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client as Browser
+
+from tests.quiet import corpus
+from tests.quiet.hidden import MARKS, Hidden
+from tests.quiet.tape import Tape, differences, leaks
+from tests.quiet.world import World, empty, make_world
+
+SEEDS = range(1, 21) if os.environ.get("HUB_PROOF") == "long" else range(1, 2)
+
+
+@dataclass
+class Recording:
+    """What one hub answered to each who asked."""
+
+    tapes: dict[str, Tape]
+
+
+@pytest.fixture
+def recorded(record: Callable[[int], tuple[Recording, Recording]]) -> Callable[[int], tuple[Recording, Recording]]:
+    """The answers of the two hubs of a seed; asked once, however many tests look at them."""
+
+    def both(seed: int) -> tuple[Recording, Recording]:
+        if seed not in _recorded:
+            _recorded[seed] = record(seed)
+        return _recorded[seed]
+
+    return both
+
+
+_recorded: dict[int, tuple[Recording, Recording]] = {}
+
+
+@pytest.fixture
+def record(
+    transactional_db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> Iterator[Callable[[int], tuple[Recording, Recording]]]:
+    """Makes the two hubs one after the other, as the database is one, and asks each the same."""
+    files = tmp_path / "files"
+    monkeypatch.setenv("WORLD_DIR", str(files))
+    monkeypatch.setenv("HUB_FILE_ROOTS", str(tmp_path))
+    settings.HUB_RATE_LIMITS = False
+
+    def both(seed: int) -> tuple[Recording, Recording]:
+        one, other = (_asked(make_world(files, mark, seed), is_changing=mark == MARKS[1]) for mark in MARKS)
+        return one, other
+
+    yield both
+    empty()
+
+
+def _asked(world: World, *, is_changing: bool) -> Recording:
+    """All that the callers of ``ops`` ask, before and after the next load; ``is_changing``: of other hidden things."""
+    tapes = {name: Tape(Browser(headers={"Authorization": f"Bearer {world.tokens[name]}"})) for name in ("reader",)}
+    reader = tapes["reader"]
+    corpus.ask_openly(reader)
+    held = corpus.hold(reader)
+    corpus.probe(reader, random.Random(world.seed), size=5)
+    world.load_again(Hidden(world.hidden.mark, world.seed + 1_000) if is_changing else None)
+    corpus.go_on(reader, held)
+    corpus.ask_openly(reader)
+    return Recording(tapes)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_both_hubs_answer_alike(recorded: Callable[[int], tuple[Recording, Recording]], seed: int) -> None:
+    one, other = recorded(seed)
+
+    found = [line for name, tape in one.tapes.items() for line in differences(tape, other.tapes[name])]
+    assert not found, report(found)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_answer_holds_a_hidden_word(recorded: Callable[[int], tuple[Recording, Recording]], seed: int) -> None:
+    found = [line for recording in recorded(seed) for tape in recording.tapes.values() for line in leaks(tape)]
+
+    assert not found, report(found)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_callers_see_something(recorded: Callable[[int], tuple[Recording, Recording]], seed: int) -> None:
+    one, _ = recorded(seed)
+
+    assert sum(entry.status == 200 for entry in one.tapes["reader"].entries) > 300
+
+
+def report(found: list[str]) -> str:
+    return "\n".join([f"{len(found)} answers, of which the first are:", *found[:12]])
