@@ -39,9 +39,9 @@ def under(key: str) -> tuple[dict[str, str], ...]:
 
 def ask_openly(tape: Tape) -> None:
     """The catalogue, all descriptions, all rows in every format, all lists: no question names anything hidden."""
-    for path in (*_LISTS, "datasets", "connector-kinds", "openapi.json", "docs", "/healthz", "/metrics", "missing"):
+    for path in (*_LISTS, "connector-kinds", "openapi.json", "docs", "/healthz", "/metrics", "missing"):
         tape.get(path)
-    _ask_catalogue(tape)
+    tape.get("datasets", {"facets": "agency,theme,class"})
     for key in FIELDS:
         for headers in under(key):
             for part in ("", "/access", "/schema", "/rows"):
@@ -56,7 +56,8 @@ def ask_openly(tape: Tape) -> None:
     tape.pages("events", {"limit": "13"})
 
 
-def _ask_catalogue(tape: Tape) -> None:
+def ask_catalogue(tape: Tape) -> None:
+    """Every order, filter and facet of the list of datasets."""
     for sort in _SORTS:
         tape.pages("datasets", {"sort": sort, "limit": "4"})
     choices = {

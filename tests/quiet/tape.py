@@ -19,7 +19,7 @@ _CURSOR = re.compile(r"\bgAAAA[\w-]+")
 _TOKEN = re.compile(r"\bhub_[\w-]{8,}")
 _CSRF = re.compile(r"\b[A-Za-z0-9]{64}\b|(?<=csrftoken=)\w{32}")
 _TIMINGS = re.compile(r'"timings":\{[^}]*\}')
-_EXPIRES = re.compile(r"(?<=expires=)[^;]+")
+_EXPIRES = re.compile(r"(?<=expires=)[^;]+|(?<=Expires: )[^\n]+|(?<=<td>)20\d\d-\d\d-\d\d \d\d:\d\d(?=</td>)")
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.test import Client as Browser
 
-from tests.quiet import corpus
+from tests.quiet import corpus, doors
 from tests.quiet.hidden import MARKS, Hidden
 from tests.quiet.tape import Tape, differences, leaks
 from tests.quiet.world import World, empty, make_world
@@ -60,15 +59,20 @@ def record(
 
 def _asked(world: World, *, is_changing: bool) -> Recording:
     """All that the callers of ``ops`` ask, before and after the next load; ``is_changing``: of other hidden things."""
-    tapes = {name: Tape(Browser(headers={"Authorization": f"Bearer {world.tokens[name]}"})) for name in ("reader",)}
-    reader = tapes["reader"]
+    reader, desk = (Tape(world.client(name)) for name in ("reader", "desk"))
+    member, publisher = (Tape(world.member(name)) for name in ("member", "desk"))
     corpus.ask_openly(reader)
+    corpus.ask_catalogue(reader)
+    for person in (member, publisher):
+        doors.visit(person)
+        doors.visit_hidden(person)
+    doors.try_changes(desk)
     held = corpus.hold(reader)
     corpus.probe(reader, random.Random(world.seed), size=5)
     world.load_again(Hidden(world.hidden.mark, world.seed + 1_000) if is_changing else None)
     corpus.go_on(reader, held)
     corpus.ask_openly(reader)
-    return Recording(tapes)
+    return Recording({"reader": reader, "desk": desk, "member": member, "publisher": publisher})
 
 
 @pytest.mark.parametrize("seed", SEEDS)

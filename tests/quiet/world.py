@@ -1,6 +1,5 @@
 """A whole hub, made as hubs are made: a manifest is applied, its files are read, and others go about their work."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -40,6 +39,19 @@ class World:
     seed: int
     tokens: dict[str, str]
 
+    def client(self, name: str) -> Browser:
+        """Whoever calls with the token of a client."""
+        return Browser(headers={"Authorization": f"Bearer {self.tokens[name]}"})
+
+    def member(self, name: str) -> Browser:
+        """A browser in which a person is signed in."""
+        user = User.objects.get(email=f"{name}@ops.example")
+        user.set_password(PASSWORD)
+        user.save()
+        browser = Browser()
+        assert browser.login(username=user.email, password=PASSWORD)
+        return browser
+
     def load_again(self, hidden: Hidden | None) -> None:
         """The next run of every stream; ``hidden`` draws all hidden cells and rows anew, None leaves them."""
         if hidden is not None:
@@ -75,16 +87,6 @@ def empty() -> None:
             cursor.execute(f"DROP TABLE {table}")
     Epoch.objects.get_or_create(pk=1)
     forget_views()
-
-
-def member(email: str) -> Browser:
-    """A browser in which the person is signed in."""
-    user = User.objects.get(email=email)
-    user.set_password(PASSWORD)
-    user.save()
-    browser = Browser()
-    assert browser.login(username=email, password=PASSWORD)
-    return browser
 
 
 def _sync() -> None:
@@ -137,6 +139,3 @@ def _publisher(agency: Agency) -> Caller:
     caller = caller_for_user(place.user, agency.code)
     assert caller is not None
     return caller
-
-
-WorldOf = Callable[[str, int], World]
