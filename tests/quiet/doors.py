@@ -14,10 +14,10 @@ def visit(tape: Tape) -> None:
     """Every page, and every form that a member may send without changing anything."""
     for page in _PAGES:
         tape.get(page)
-        tape.get(page, Accept_Language="zh-hans")
+    tape.get("/", Accept_Language="zh-hans")
     for key in FIELDS:
         tape.get(f"/datasets/{key}", Accept="text/html")
-    for word in ("flights", "row", "pilot", "zq", *hidden_names("vault")):
+    for word in ("pilot", *hidden_names("vault")):
         tape.get("/", {"q": word}, HX_Request="true")
         tape.get("/", {"theme": word})
     for kind in ("conditional", "closed"):

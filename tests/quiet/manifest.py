@@ -24,6 +24,7 @@ class Shape:
         self.types = {name: hidden.type() for name in names}
         self.secret = hidden.name("codename") if hidden.draw.random() < 0.7 else ""
         self.secret_type = hidden.type()
+        self.secret_sensitivity = hidden.draw.choice(["public", "sensitive", "unclassified"])
         self.taken = {name: hidden.cell(self.types[name]) or self._value(name) for name in ("risk", "grade")}
         self.taken_by_secret = hidden.text() if self.secret_type == "string" else hidden.number()
         self.has_vault = {agency: hidden.draw.random() < 0.7 for agency in ("dot", "met")}
@@ -92,12 +93,15 @@ def _datasets(shape: Shape) -> Iterator[Table]:
     conditional = {"class": "conditional", "conditions": "For statistics", **terms}
     yield _dataset("ops.own", "Our own", [_ID, _LABEL])
     yield _dataset("dot.flights", "Flights", _flight_fields(shape), keywords=["air", "delay"], theme="transport")
-    yield _dataset("dot.permits", "Permits", [_ID, _LABEL, _field("region")], **conditional)
+    yield _dataset("dot.permits", "Permits", _with_secret(shape, [_ID, _LABEL, _field("region")]), **conditional)
     yield _dataset("dot.cases", "Cases", _case_fields(shape), **conditional)
-    yield _dataset("dot.archive", "Archive", [_ID, _hidden(shape, "sum"), _hidden(shape, "who")], **terms | _CLOSED)
+    archive = _with_secret(shape, [_ID, _hidden(shape, "sum"), _hidden(shape, "who")])
+    yield _dataset("dot.archive", "Archive", archive, **terms | _CLOSED)
     yield _dataset("dot.people", "People", [_field("ssn", sensitivity="personal"), _LABEL], primary_key=["ssn"])
     yield _dataset("dot.posts", "Posts", [_hidden(shape, "code"), _LABEL], primary_key=["code"])
     yield _dataset("dot.logs", "Logs", [_LABEL, _field("level", sensitivity="internal")], primary_key=[])
+    key = _field(shape.hidden.name("key"), "string", "personal", secret=True)
+    yield _dataset("dot.traps", "Traps", [key, _LABEL], primary_key=[key["name"]])
     yield _dataset("dot.empty", "Nothing yet", [_ID, _LABEL])
     yield _dataset("met.air", "Air", [_ID, _LABEL], theme="weather")
     yield from _secret_datasets(shape, terms)
@@ -126,13 +130,21 @@ def _flight_fields(shape: Shape) -> list[Table]:
         _field("cost", "integer", "internal"),
         _field("born", "date", "internal"),
         _field("zone", "string", "internal"),
+        _field("speed", "number", "internal", unit="kn"),
+        _field("seen_at", "datetime", "internal"),
         _hidden(shape, "risk"),
     ]
-    if shape.secret:
-        place = shape.hidden.draw.randint(1, len(fields))
-        texts = {name: shape.hidden.text() for name in ("title", "description", "unit")}
-        fields.insert(place, _field(shape.secret, shape.secret_type, "sensitive", secret=True, **texts))
-    return fields
+    return _with_secret(shape, fields)
+
+
+def _with_secret(shape: Shape, fields: list[Table]) -> list[Table]:
+    """The same fields with the secret one among them, where there is one; a rule hides it where it is not personal."""
+    if not shape.secret:
+        return fields
+    place = shape.hidden.draw.randint(1, len(fields))
+    texts = {name: shape.hidden.text() for name in ("title", "description", "unit")}
+    secret = _field(shape.secret, shape.secret_type, shape.secret_sensitivity, secret=True, **texts)
+    return [*fields[:place], secret, *fields[place:]]
 
 
 def _case_fields(shape: Shape) -> list[Table]:
@@ -154,7 +166,7 @@ def _secret_datasets(shape: Shape, terms: Table) -> Iterator[Table]:
 def _streams(shape: Shape) -> Iterator[Table]:
     yield _stream("ops-own", "ops-files", "ops.own")
     yield _stream(shape.hidden.name("met-air"), _met_source(shape), "met.air")
-    for name in ("flights", "permits", "cases", "archive", "people", "posts", "logs"):
+    for name in ("flights", "permits", "cases", "archive", "people", "posts", "logs", "traps"):
         source = shape.hidden.draw.choice(shape.sources)
         mode = "append" if name == "logs" else "replace"
         yield _stream(shape.hidden.name(name), source, f"dot.{name}", mode)
@@ -188,9 +200,15 @@ def _rules(shape: Shape) -> Iterator[Table]:
         "cost": {"kind": "round", "to": 1000},
         "born": {"kind": "round", "to": "year"},
         "zone": {"kind": "round", "to": 1},
+        "speed": {"kind": "round", "to": 0.5},
+        "seen_at": {"kind": "partial", "head": 4, "tail": 1},
     }
     for name, access in accesses.items():
         yield _rule(f"flights-{name}", f"dot.flights#{name}", access=access)
+    if shape.secret:  # where this ends the field may be seen, and no answer says when
+        for name in ("flights", "permits"):
+            until = {"valid_to": datetime(2027, 1, shape.hidden.draw.randint(1, 28), tzinfo=UTC)}
+            yield _rule(shape.hidden.name(f"hide-{name}"), f"dot.{name}#{shape.secret}", access="hidden") | until
     yield _rule("people-ssn", "dot.people#ssn", access="hash")
     yield _rule("permits-north", "dot.permits", "agency:ops", effect="permit", filter="region = 'north'")
     yield _rule("logs-debug", "dot.logs", "group:north", effect="prohibit", filter="level = 'debug'")

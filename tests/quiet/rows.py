@@ -27,6 +27,7 @@ def write_rows(folder: Path, shape: Shape, hidden: Hidden, seed: int) -> None:
         "dot.people": _people,
         "dot.posts": _posts,
         "dot.logs": _logs,
+        "dot.traps": _traps,
         "met.air": _vault,
         f"dot.{hidden.name('vault')}": _vault,
     }
@@ -72,6 +73,7 @@ def _flights(seen: random.Random, shape: Shape, hidden: Hidden) -> Iterator[Row]
             "delay": hidden.number(),
             "tail": hidden.text(),
             **_masked(hidden, hidden.draw),
+            **_extreme(hidden),
             **_unseen_cells(shape, hidden, is_taken=True),
         }
     for _ in hidden.some(0, 3):
@@ -88,7 +90,22 @@ def _masked(hidden: Hidden, seen: random.Random) -> Row:
         "cost": thousands + hidden.draw.randint(-499, 499),
         "born": date(year, hidden.draw.randint(1, 12), hidden.draw.randint(1, 28)).isoformat(),
         "zone": zone + hidden.text(),
+        "speed": seen.randint(-9, 9) / 2 + hidden.draw.uniform(-0.24, 0.24),
+        "seen_at": f"{year}-{hidden.draw.randint(10, 12)}-{hidden.draw.randint(10, 28)}T10:00:00Z",
     }
+
+
+def _extreme(hidden: Hidden) -> Row:
+    """Now and then what a mask or a filter could stumble over, in a row that the caller does not see."""
+    cells: Row = {
+        "delay": "9" * 900,
+        "cost": hidden.draw.choice([2**63 - 1, -(2**63)]),
+        "born": hidden.draw.choice(["0001-01-01", "9999-12-31"]),
+        "speed": hidden.draw.choice(["1.7976931348623157e308", "-1.7976931348623157e308", "5e-324"]),
+        "seen_at": "9999-12-31T23:59:59.999999Z",
+        "phone": "1",
+    }
+    return {name: cells[name] for name in hidden.draw.sample(list(cells), hidden.draw.randint(0, 3))}
 
 
 def _unseen_cells(shape: Shape, hidden: Hidden, *, is_taken: bool) -> Row:
@@ -117,9 +134,13 @@ def _other(hidden: Hidden, type_: str, than: Cell) -> Cell:
 
 def _permits(seen: random.Random, shape: Shape, hidden: Hidden) -> Iterator[Row]:
     for number in range(3, 3 * VISIBLE + 1, 3):
-        yield {"id": number, "label": _label(number), "region": "north"}
+        yield {"id": number, "label": _label(number), "region": "north", **_secret_cell(shape, hidden)}
     for number in hidden.draw.sample(_UNSEEN_IDS, hidden.draw.randint(2, 20)):
         yield {"id": number, "label": hidden.text(), "region": hidden.draw.choice([None, hidden.text()])}
+
+
+def _secret_cell(shape: Shape, hidden: Hidden) -> Row:
+    return {shape.secret: hidden.cell(shape.secret_type)} if shape.secret else {}
 
 
 def _cases(seen: random.Random, shape: Shape, hidden: Hidden) -> Iterator[Row]:
@@ -135,7 +156,7 @@ def _cases(seen: random.Random, shape: Shape, hidden: Hidden) -> Iterator[Row]:
 def _archive(seen: random.Random, shape: Shape, hidden: Hidden) -> Iterator[Row]:
     for number in range(hidden.draw.randint(1, 9)):
         cells = {name: hidden.cell(shape.types[name]) for name in ("sum", "who")}
-        yield {"id": number, **cells}
+        yield {"id": number, **cells, **_secret_cell(shape, hidden)}
 
 
 def _people(seen: random.Random, shape: Shape, hidden: Hidden) -> Iterator[Row]:
@@ -148,6 +169,11 @@ def _posts(seen: random.Random, shape: Shape, hidden: Hidden) -> Iterator[Row]:
     for number in range(VISIBLE):
         is_text = shape.types["code"] == "string"
         yield {"code": hidden.name(f"code{number}") if is_text else 777_000_100 + number, "label": _label(number)}
+
+
+def _traps(seen: random.Random, shape: Shape, hidden: Hidden) -> Iterator[Row]:
+    for number in range(VISIBLE):
+        yield {hidden.name("key"): hidden.name(f"trap{number}"), "label": _label(number)}
 
 
 def _logs(seen: random.Random, shape: Shape, hidden: Hidden) -> Iterator[Row]:
