@@ -1,11 +1,12 @@
 """The other ways in: the portal's pages as members see them, and changes that somebody with a role tries to make."""
 
+from collections.abc import Mapping, Sequence
+
 from tests.quiet.corpus import FIELDS, hidden_names
 from tests.quiet.tape import Tape
 
-_NOBODY = "00000000-0000-4000-8000-000000000000"
 _PAGES = ("/", "/runs", "/tokens", "/people", "/agencies", "/profile")
-_FORMS = ("/agencies/dot/switch", "/agencies/none/switch", "/profile", f"/tokens/{_NOBODY}/revoke")
+_FORMS = ("/agencies/dot/switch", "/agencies/none/switch", "/profile", "/people", "/agencies", "/tokens")
 _MEMBERSHIPS = range(3, 13)
 """The numbers of other agencies' memberships, and of none."""
 
@@ -38,7 +39,42 @@ def visit_hidden(tape: Tape) -> None:
             tape.get(f"/datasets/{agency}.{name}", Accept="text/html")
     for name in (*hidden_names("flights"), "ops-own"):
         tape.get("/runs", {"stream": name})
-    tape.get(f"/runs/{_NOBODY}", Accept="text/html")
+
+
+def ask_by_id(tape: Tape, ids: Mapping[str, Sequence[str]]) -> None:
+    """Things that have no name: hidden ones, one's own, and none; ``ids`` are by the list that they are in."""
+    acts = {"runs": ("cancel",), "tokens": ("revoke", "rotate"), "clients": (), "events": ()}
+    for path, of in acts.items():
+        for number in ids[path]:
+            tape.get(f"{path}/{number}")
+            tape.ask("patch", f"{path}/{number}", {"external": True})
+            for act in of:
+                tape.ask("post", f"{path}/{number}/{act}")
+    for number in ids["runs"]:
+        tape.get(f"runs/{number}/rejects")
+        tape.get(f"runs/{number}/rejects", {"field": "pilot", "rule": "pattern"})
+
+
+def visit_by_id(tape: Tape, ids: Mapping[str, Sequence[str]]) -> None:
+    """The pages of the same things."""
+    for number in ids["runs"]:
+        tape.get(f"/runs/{number}", Accept="text/html")
+    for number in ids["tokens"]:
+        tape.ask("post", f"/tokens/{number}/revoke")
+
+
+def pass_by(tape: Tape) -> None:
+    """What somebody can try who has not signed in."""
+    for name in hidden_names("0"):
+        tape.ask("post", "/sign-in", {"username": f"{name}@dot.example", "password": "wrong horse battery"})
+        tape.ask("post", "/password", {"email": f"{name}@dot.example"})
+        tape.get(f"/invitations/{name}", Accept="text/html")
+    tape.get("/datasets/dot.flights")
+    tape.get("datasets")
+    tape.ask("post", "/i18n/setlang/", {"language": "en"})
+    tape.ask("post", "/sign-out")
+    for path in ("/healthz", "/readyz", "/metrics", "openapi.json", "docs"):
+        tape.get(path)
 
 
 def try_changes(tape: Tape) -> None:
@@ -66,10 +102,12 @@ def try_changes(tape: Tape) -> None:
         tape.ask("post", f"rules/{name}/approve")
         tape.ask("patch", f"rules/{name}", {"reason": "x"})
         tape.ask("post", f"agreements/{name}/end")
-    for path in ("runs", "tokens", "clients"):
-        tape.get(path)
-        tape.get(f"{path}/{_NOBODY}")
-        tape.get(path, {"agency": "dot"} if path != "runs" else {"dataset": "dot.flights"})
+        tape.ask("put", f"groups/{name}", {"agencies": ["ops"]})
+    for path in ("tokens", "clients", "sources"):
+        tape.ask("post", path, {"agency": "dot"})
+        tape.get(path, {"agency": "dot"})
+    for path in ("agencies", "agencies/dot"):
+        tape.ask("post" if path == "agencies" else "patch", path, {"code": "dot", "name": "x"})
 
 
 _STREAM = {"key": "ours", "source": "ops-files", "dataset": "ops.own", "select": {"path": "x.csv"}}

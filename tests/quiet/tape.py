@@ -9,17 +9,20 @@ from typing import Any
 
 from django.http.response import HttpResponseBase
 from django.test import Client as Browser
+from django.urls import Resolver404, resolve
 
 from tests.quiet.hidden import CANARY
 
 _ID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 _MOMENT = re.compile(r"\b20\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d\.\d{6}(?:Z|\+00:00)?")
 _PAGE_MOMENT = re.compile(r"(datetime=\")[^\"]*(\">)[^<]*")
+_PAGE_CLOCK = re.compile(r"(?<=<(?:td|dd)>)(?:20\d\d-\d\d-\d\d )?\d\d:\d\d(?::\d\d)?(?: UTC)?(?=<)")
 _CURSOR = re.compile(r"\bgAAAA[\w-]+")
 _TOKEN = re.compile(r"\bhub_[\w-]{8,}")
 _CSRF = re.compile(r"\b[A-Za-z0-9]{64}\b|(?<=csrftoken=)\w{32}")
 _TIMINGS = re.compile(r'"timings":\{[^}]*\}')
-_EXPIRES = re.compile(r"(?<=expires=)[^;]+|(?<=Expires: )[^\n]+|(?<=<td>)20\d\d-\d\d-\d\d \d\d:\d\d(?=</td>)")
+_EXPIRES = re.compile(r"(?<=expires=)[^;]+|(?<=Expires: )[^\n]+")
+_SIGNED = re.compile(r":\w{6}:[\w-]{43}\b")
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class Entry:
     answered: str
     canaries: frozenset[str]
     status: int
+    route: str
 
 
 @dataclass
@@ -65,8 +69,7 @@ class Tape:
         if method not in ("get", "head") and not path.startswith("/"):
             data, more = json.dumps(data or {}), {"content_type": "application/json"}
         reply = _read(getattr(self.browser, method)(address, data, headers=sent, **more))
-        asked = f"{method.upper()} {address} {data or ''} {sent or ''}"
-        self._keep(asked, reply)
+        self._keep(f"{method.upper()} {address} {data or ''} {sent or ''}", _route(address), reply)
         return reply
 
     def pages(self, path: str, params: Mapping[str, Any], **headers: str) -> list[str]:
@@ -78,12 +81,12 @@ class Tape:
             reply = self.get(path, {**params, "cursor": cursor}, **headers)
         return cursors
 
-    def _keep(self, asked: str, reply: Reply) -> None:
+    def _keep(self, asked: str, route: str, reply: Reply) -> None:
         said = "\n".join([str(reply.status), *(f"{n}: {v}" for n, v in sorted(reply.headers.items())), "", reply.text])
         self._asked |= _canaries(asked)
         echoed = self._asked if "/events" in asked else _canaries(asked)
         plain = self._plain(said)  # a cursor or token may hold any letters by chance
-        self.entries.append(Entry(self._plain(asked), plain, frozenset(_canaries(plain) - echoed), reply.status))
+        self.entries.append(Entry(self._plain(asked), plain, frozenset(_canaries(plain) - echoed), reply.status, route))
 
     def _plain(self, text: str) -> str:
         text = _ID.sub(lambda match: self._ids.setdefault(match[0], f"<id {len(self._ids)}>"), text)
@@ -91,7 +94,15 @@ class Tape:
             text = re.sub(r"Content-Length: \d+", "Content-Length: <>", _TIMINGS.sub('"timings":<>', text))
         text = _CURSOR.sub(lambda match: f"<cursor of {len(match[0])}>", text)
         text = _PAGE_MOMENT.sub(r"\1<moment>\2<moment>", _MOMENT.sub("<moment>", text))
-        return _EXPIRES.sub("<moment>", _CSRF.sub("<csrf>", _TOKEN.sub("<token>", text)))
+        text = _EXPIRES.sub("<moment>", _PAGE_CLOCK.sub("<moment>", text))
+        return _SIGNED.sub(":<signed>", _CSRF.sub("<csrf>", _TOKEN.sub("<token>", text)))
+
+
+def _route(address: str) -> str:
+    try:
+        return resolve(address.partition("?")[0]).route
+    except Resolver404:
+        return ""
 
 
 def _canaries(text: str) -> set[str]:

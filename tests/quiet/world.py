@@ -14,8 +14,9 @@ from connectors.models import Run, Stream
 from connectors.runner import carry_out
 from hub.accounts.caller import HUB, Caller
 from hub.accounts.commands import issue_token
-from hub.accounts.models import Agency, Client, Epoch, Membership, User
+from hub.accounts.models import Agency, Client, Epoch, Membership, Token, User
 from hub.accounts.queries import caller_for_user
+from hub.audit.models import Event
 from hub.catalog.models import Dataset
 from hub.manifest.apply import apply_manifest
 from hub.query.catalogue import explained_as
@@ -51,6 +52,26 @@ class World:
         browser = Browser()
         assert browser.login(username=user.email, password=PASSWORD)
         return browser
+
+    def ids(self) -> dict[str, list[str]]:
+        """By list, the id of a thing that is hidden from ``ops``, of one of its own, and of none."""
+        nobody = "00000000-0000-4000-8000-000000000000"
+        hidden = {
+            "runs": Run.objects.filter(stream__dataset__key="dot.flights"),
+            "tokens": Token.objects.filter(client__agency__code="met"),
+            "clients": Client.objects.filter(agency__code="dot"),
+            "events": Event.objects.filter(kind="agreement.made"),
+        }
+        own = {
+            "runs": Run.objects.filter(stream__dataset__key="ops.own"),
+            "tokens": Token.objects.filter(client__name="reader"),
+            "clients": Client.objects.filter(name="reader"),
+            "events": Event.objects.filter(dataset="ops.own", kind="rows.read"),
+        }
+        return {
+            name: [*(str(things.values_list("pk", flat=True)[0]) for things in (hidden[name], own[name])), nobody]
+            for name in hidden
+        }
 
     def load_again(self, hidden: Hidden | None) -> None:
         """The next run of every stream; ``hidden`` draws all hidden cells and rows anew, None leaves them."""
