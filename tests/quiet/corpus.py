@@ -37,7 +37,7 @@ FIELDS = {
 }
 """The datasets that there are for ``ops``, and what it may name of each."""
 
-WITHHELD = ("pilot", "risk", "grade", "sum", "who", "code")
+WITHHELD = ("pilot", "risk", "grade", "sum", "who", "code", "remark")
 ROWLESS = ("dot.archive", "met.air", "dot.empty")
 """Those of which ``ops`` gets no row."""
 _READABLE = [key for key in FIELDS if key not in ("dot.archive", "met.air")]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.quiet.hidden import Hidden, literal
+from tests.quiet.hidden import MARKS, Hidden, literal
 
 Table = dict[str, Any]
 
@@ -20,11 +20,12 @@ class Shape:
 
     def __init__(self, hidden: Hidden) -> None:
         self.hidden = hidden
-        names = ("pilot", "note", "risk", "grade", "sum", "who", "code")
+        names = ("pilot", "note", "risk", "grade", "sum", "who", "code", "remark")
         self.types = {name: hidden.type() for name in names}
-        self.secret = hidden.name("codename") if hidden.draw.random() < 0.7 else ""
+        is_second = hidden.mark == MARKS[1]
+        self.secret = hidden.name("codename") if is_second or hidden.draw.random() < 0.5 else ""
         self.secret_type = hidden.type()
-        self.secret_sensitivity = hidden.draw.choice(["public", "sensitive", "unclassified"])
+        self.secret_sensitivity = "public" if is_second else hidden.draw.choice(["sensitive", "unclassified"])
         self.taken = {name: hidden.cell(self.types[name]) or self._value(name) for name in ("risk", "grade")}
         self.taken_by_secret = hidden.text() if self.secret_type == "string" else hidden.number()
         self.has_vault = {agency: hidden.draw.random() < 0.7 for agency in ("dot", "met")}
@@ -97,8 +98,9 @@ def _datasets(shape: Shape) -> Iterator[Table]:
     yield _dataset("dot.cases", "Cases", _case_fields(shape), **conditional)
     archive = _with_secret(shape, [_ID, _hidden(shape, "sum"), _hidden(shape, "who")])
     yield _dataset("dot.archive", "Archive", archive, **terms | _CLOSED)
-    yield _dataset("dot.people", "People", [_field("ssn", sensitivity="personal"), _LABEL], primary_key=["ssn"])
-    yield _dataset("dot.posts", "Posts", [_hidden(shape, "code"), _LABEL], primary_key=["code"])
+    ssn, remark = _field("ssn", sensitivity="personal"), _hidden(shape, "remark")
+    yield _dataset("dot.people", "People", [ssn, remark, _LABEL], primary_key=["ssn"])
+    yield _dataset("dot.posts", "Posts", [_hidden(shape, "code"), remark, _LABEL], primary_key=["code"])
     yield _dataset("dot.logs", "Logs", [_LABEL, _field("level", sensitivity="internal")], primary_key=[])
     key = _field(shape.hidden.name("key"), "string", "personal", secret=True)
     yield _dataset("dot.traps", "Traps", [key, _LABEL], primary_key=[key["name"]])

@@ -40,7 +40,7 @@ def _write(path: Path, rows: list[Row], hidden: Hidden) -> None:
     if not path.name.startswith("ops."):
         hidden.draw.shuffle(rows)
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
+        writer = csv.DictWriter(file, list(dict.fromkeys(name for row in rows for name in row)))
         writer.writeheader()
         writer.writerows(rows)
 
@@ -161,14 +161,16 @@ def _archive(seen: random.Random, shape: Shape, hidden: Hidden) -> Iterator[Row]
 
 def _people(seen: random.Random, shape: Shape, hidden: Hidden) -> Iterator[Row]:
     for number in range(VISIBLE):
-        yield {"ssn": f"{seen.randint(100, 999)}-{number}", "label": _label(number)}
+        remark = hidden.cell(shape.types["remark"])
+        yield {"ssn": f"{seen.randint(100, 999)}-{number}", "label": _label(number), "remark": remark}
 
 
 def _posts(seen: random.Random, shape: Shape, hidden: Hidden) -> Iterator[Row]:
     """The codes depend on the mark alone: a row is itself by its key, also for those who do not see it."""
     for number in range(VISIBLE):
         is_text = shape.types["code"] == "string"
-        yield {"code": hidden.name(f"code{number}") if is_text else 777_000_100 + number, "label": _label(number)}
+        code: Cell = hidden.name(f"code{number}") if is_text else 777_000_100 + number
+        yield {"code": code, "label": _label(number), "remark": hidden.cell(shape.types["remark"])}
 
 
 def _traps(seen: random.Random, shape: Shape, hidden: Hidden) -> Iterator[Row]:
