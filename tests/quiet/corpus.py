@@ -10,21 +10,7 @@ from tests.quiet.tape import Tape
 _MASKED = ("cost", "born", "zone", "speed", "seen_at")
 FIELDS = {
     "ops.own": ("id", "label"),
-    "dot.flights": (
-        "id",
-        "label",
-        "carrier",
-        "delay",
-        "fuel",
-        "note",
-        "tail",
-        "phone",
-        "cost",
-        "born",
-        "zone",
-        "speed",
-        "seen_at",
-    ),
+    "dot.flights": ("id", "label", "carrier", "delay", "fuel", "note", "tail", "phone", *_MASKED),
     "dot.permits": ("id", "label", "region"),
     "dot.cases": ("id", "label", "amount", "name"),
     "dot.archive": ("id",),
@@ -44,7 +30,7 @@ _READABLE = [key for key in FIELDS if key not in ("dot.archive", "met.air")]
 _LISTS = ("agencies", "groups", "clients", "tokens", "rules", "agreements", "sources", "streams", "runs", "events")
 _SORTS = ("-title", "agency", "published_at", "-synced_at")
 _STEPS = ("submit", "approve", "return", "retire")
-_AGREEMENTS = {"dot.cases": ({}, {"Hub_Agreement": "ops-cases"}), "dot.permits": ({}, {"Hub_Agreement": "ops-permits"})}
+_AGREEMENTS = {"dot.cases": "ops-cases", "dot.permits": "ops-permits"}
 
 Held = dict[str, tuple[str, dict[str, str], list[str], str]]
 """By dataset and agreement: address, headers, cursors and tag of reads that may be gone on with later."""
@@ -52,7 +38,7 @@ Held = dict[str, tuple[str, dict[str, str], list[str], str]]
 
 def under(key: str) -> tuple[dict[str, str], ...]:
     """The agreements under which a dataset is asked for: none, and the caller's own."""
-    return _AGREEMENTS.get(key, ({},))
+    return ({}, {"Hub_Agreement": _AGREEMENTS[key]}) if key in _AGREEMENTS else ({},)
 
 
 def ask_openly(tape: Tape) -> None:
@@ -178,14 +164,11 @@ _HIDDEN_KEYS = (
 
 
 def _row_questions(names: list[str], draw: random.Random, size: int) -> Iterator[dict[str, str]]:
-    """Each name in two places, then ``size`` questions of several parameters."""
+    """Each name in three places, then ``size`` questions of several parameters."""
     for name in names:
         yield draw.choice([{"properties": name}, {name: draw.choice(_VALUES)}])
-        yield {
-            "filter": draw.choice(_FILTERS).format(f'"{name}"'),
-            "count": "exact",
-            **draw.choice([{}, {"sortby": f"-{name}"}]),
-        }
+        yield {"sortby": f"{draw.choice(['', '-'])}{name}", "limit": "20"}
+        yield {"filter": draw.choice(_FILTERS).format(f'"{name}"'), "count": "exact"}
     for _ in range(size):
         picked = draw.sample(names, min(3, len(names)))
         filters = [draw.choice(_FILTERS).format(f'"{name}"') for name in picked[:2]]

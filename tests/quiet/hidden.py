@@ -12,7 +12,7 @@ CANARY = re.compile(r"zq[ab]\w*|7770\d{5}", re.IGNORECASE)
 """A hidden name, text or number, wherever it turns up."""
 
 TYPES = ("string", "integer", "decimal")
-Cell = str | int | None
+Cell = str | int | float | None
 
 
 @dataclass

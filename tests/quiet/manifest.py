@@ -157,7 +157,8 @@ def _secret_datasets(shape: Shape, terms: Table) -> Iterator[Table]:
     """Those that nobody but the owner knows, and one that is not published."""
     for agency, has in shape.has_vault.items():
         if has:
-            words = {name: shape.hidden.text() for name in ("title_zh", "description", "licence", "contact", "theme")}
+            texts = ("title_zh", "description", "licence", "contact", "theme")
+            words: Table = {name: shape.hidden.text() for name in texts}
             words["keywords"] = [shape.hidden.text()]
             kind = {"class": shape.hidden.draw.choice(["closed", "conditional"]), "conditions": "None", "secret": True}
             key, title = f"{agency}.{shape.hidden.name('vault')}", shape.hidden.text()

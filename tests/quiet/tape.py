@@ -58,10 +58,10 @@ class Tape:
     _ids: dict[str, str] = field(default_factory=dict)
     _asked: set[str] = field(default_factory=set)
 
-    def get(self, path: str, params: Mapping[str, Any] | None = None, **headers: str) -> Reply:
+    def get(self, path: str, params: Mapping[str, Any] | None = None, /, **headers: str) -> Reply:
         return self.ask("get", path, params or {}, **headers)
 
-    def ask(self, method: str, path: str, data: Any = None, **headers: str) -> Reply:
+    def ask(self, method: str, path: str, data: Any = None, /, **headers: str) -> Reply:
         """``path`` is below ``/api/v1/`` unless it begins with a slash; of ``headers``, ``_`` stands for ``-``."""
         address = path if path.startswith("/") else f"/api/v1/{path}"
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -72,7 +72,7 @@ class Tape:
         self._keep(f"{method.upper()} {address} {data or ''} {sent or ''}", _route(address), reply)
         return reply
 
-    def pages(self, path: str, params: Mapping[str, Any], **headers: str) -> list[str]:
+    def pages(self, path: str, params: Mapping[str, Any], /, **headers: str) -> list[str]:
         """Ask for page after page to the end; answers the cursors that led on."""
         cursors: list[str] = []
         reply = self.get(path, params, **headers)
@@ -119,7 +119,7 @@ def _read(response: HttpResponseBase) -> Reply:
 
 def differences(one: Tape, other: Tape) -> list[str]:
     """Each question that two hubs answered otherwise, with the lines in which the answers differ."""
-    found = []
+    found: list[str] = []
     for here, there in zip_longest(one.entries, other.entries):
         if here is None or there is None or here.asked != there.asked:
             return [*found, f"The questions part: {here and here.asked} / {there and there.asked}"]
