@@ -11,12 +11,13 @@ from hub.accounts.models import Agency, AgencyGroup, Client
 from hub.accounts.queries import current_epoch
 from hub.audit.commands import record
 from hub.catalog.models import Dataset
-from hub.errors import FieldError, Forbidden, Invalid
+from hub.errors import FieldError, Forbidden, Invalid, NotFound
 from hub.query.views import decision_for
 from policies import queries
 from policies.decision import Decision
 from policies.explain import explanation
 from policies.facts import Party
+from policies.models import Agreement
 from policies.pdp import decide
 from policies.regime import regime_named
 
@@ -28,14 +29,31 @@ def explained(caller: Caller, key: str, agreement: str = "") -> dict[str, Any]:
 
 
 def explained_as(actor: Caller, dataset: Dataset, party: Party, agreement: str = "") -> dict[str, Any]:
-    """What ``party`` would get of ``dataset``, for those who administer it; an event that the named agency sees."""
+    """What ``party`` would get of ``dataset``, for those who administer it.
+
+    An event that the named agency sees, unless it would tell of a dataset that does not exist for it.
+    """
     if not queries.manages(actor, dataset):
         raise Forbidden(f"Only who administers {dataset.key} may ask for others.", hint="Leave out the parameter as.")
     caller = _stand_in(party)
     facts = queries.facts_for(dataset, caller, agreement)
     decision = decide(caller, facts.dataset, facts.rules, facts.grant, "rows", now(), agreements=facts.agreements)
-    record(actor=actor, kind="access.explained", dataset=dataset.key, subject=str(party), about=caller.agency)
+    about = caller.agency if decision.exists else ""
+    record(actor=actor, kind="access.explained", dataset=dataset.key, subject=str(party), about=about)
     return _told(decision, full=True)
+
+
+def is_filter_told(caller: Caller, agreement: Agreement) -> bool:
+    """Whether ``caller`` sees in clear every field that the row filter of its own ``agreement`` uses.
+
+    False where the agreement gives it nothing, as one that has ended.
+    """
+    try:
+        decision = decision_for(caller, agreement.dataset.key, agreement=agreement.key)
+    except NotFound:
+        return False
+    told = explanation(decision)["because"]
+    return any(item.get("key") == agreement.key and "filter" in item for item in told)
 
 
 def _told(decision: Decision, *, full: bool) -> dict[str, Any]:

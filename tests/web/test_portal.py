@@ -165,7 +165,7 @@ def test_people_are_invited_and_removed_by_their_reviewer(signed_in: SignedIn) -
 
     assert "/invitations/" in invited
     assert membership.roles == ["requester"]
-    assert refused.status_code == 403
+    assert refused.status_code == 404
     assert removed.status_code == 302
     assert not Membership.objects.filter(pk=membership.pk).exists()
 

@@ -2,10 +2,13 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from hub.accounts.caller import Caller
 from hub.api.serializers.parts import KEY_LENGTH, AccessField, Body, LegalBasis, words
 from hub.api.serializers.rules import MODES
+from hub.query.explaining import is_filter_told
 from policies.models import Agreement, Application
 
 _TERMS = (
@@ -37,8 +40,12 @@ class _Terms(serializers.Serializer[Any]):
 
 
 class AgreementShown(_Terms, serializers.ModelSerializer[Agreement]):
-    """What one agency was granted on one dataset, for a purpose and a time."""
+    """What one agency was granted on one dataset, for a purpose and a time.
 
+    `filter` is null where it is kept from the caller, as it uses a field that the caller does not see in clear.
+    """
+
+    filter = serializers.SerializerMethodField()
     dataset = serializers.CharField(source="dataset.key")
     agency = serializers.CharField(source="agency.code")
     application = serializers.SerializerMethodField()
@@ -49,6 +56,15 @@ class AgreementShown(_Terms, serializers.ModelSerializer[Agreement]):
             *("key", "dataset", "agency", *_TERMS),
             *("ended_at", "ended_by", "agreed_by", "created_at", "application"),
         )
+
+    @extend_schema_field(serializers.CharField(allow_null=True, allow_blank=True))
+    def get_filter(self, agreement: Agreement) -> str | None:
+        """The owner and the platform's roles see it; the grantee as far as `/access` tells it."""
+        caller: Caller = self.context["caller"]
+        is_overseer = caller.has_role("system", "authority", "auditor")
+        if not agreement.filter or is_overseer or caller.agency == agreement.dataset.agency.code:
+            return agreement.filter
+        return agreement.filter if is_filter_told(caller, agreement) else None
 
     def get_application(self, agreement: Agreement) -> str | None:
         application = getattr(agreement, "application", None)

@@ -159,7 +159,7 @@ class Withdraw(ApiView):
 
 def _agreements(caller: Caller) -> QuerySet[Agreement]:
     mine = of_agency(caller, "dataset__agency__code", "agency__code")
-    related = Agreement.objects.select_related("dataset", "agency", "application")
+    related = Agreement.objects.select_related("dataset__agency", "agency", "application")
     return related.prefetch_related("clients__agency").filter(mine)
 
 

@@ -35,8 +35,11 @@ def people(request: HttpRequest, caller: Caller) -> HttpResponseBase:
 @require_POST
 @for_members
 def remove(request: HttpRequest, caller: Caller, id: int) -> HttpResponseBase:
-    """End a membership."""
-    membership = get_object_or_404(Membership.objects.select_related("agency", "user"), pk=id)
+    """End a membership in the visitor's agency; administrators of the hub end any."""
+    memberships = Membership.objects.select_related("agency", "user")
+    if not caller.has_role("system"):
+        memberships = memberships.filter(agency__code=caller.agency)
+    membership = get_object_or_404(memberships, pk=id)
     try:
         remove_member(actor=caller, membership=membership)
     except HubError as error:

@@ -1,0 +1,65 @@
+"""The two hubs of a seed, made one after the other as the database is one, and what each answered to whom."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client as Browser
+
+from tests.quiet import corpus, doors
+from tests.quiet.hidden import MARKS, Hidden
+from tests.quiet.tape import Tape
+from tests.quiet.world import World, empty, make_world
+
+Answers = dict[str, Tape]
+"""What one hub answered, by who asked."""
+
+_kept: dict[int, tuple[Answers, Answers]] = {}
+
+
+@pytest.fixture
+def answers_of(
+    transactional_db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> Callable[[int], tuple[Answers, Answers]]:
+    """The answers of the two hubs of a seed; asked once, however many tests look at them."""
+    files = tmp_path / "files"
+    monkeypatch.setenv("WORLD_DIR", str(files))
+    monkeypatch.setenv("HUB_FILE_ROOTS", str(tmp_path))
+    settings.HUB_RATE_LIMITS = False
+
+    def both(seed: int) -> tuple[Answers, Answers]:
+        if seed not in _kept:
+            one, other = (_ask_all(make_world(files, mark, seed), is_changing=mark == MARKS[1]) for mark in MARKS)
+            _kept[seed] = one, other
+            empty()
+        return _kept[seed]
+
+    return both
+
+
+def _ask_all(world: World, *, is_changing: bool) -> Answers:
+    """All that the people and programs of ``ops`` ask, before and after the next load of every dataset.
+
+    With ``is_changing`` that load brings other hidden cells and rows, else nothing new at all.
+    """
+    reader, desk = (Tape(world.client(name)) for name in ("reader", "desk"))
+    member, publisher = (Tape(world.member(name)) for name in ("member", "desk"))
+    passer_by, ids = Tape(Browser()), world.ids()
+    doors.visit(member)
+    corpus.ask_openly(reader)
+    corpus.ask_catalogue(reader)
+    doors.visit_hidden(member)
+    for person in (member, publisher):
+        doors.visit_by_id(person, ids)
+    for client in (reader, desk):
+        doors.ask_by_id(client, ids)
+    doors.pass_by(passer_by)
+    doors.try_changes(desk)
+    held = corpus.hold(reader)
+    corpus.probe(reader, random.Random(world.seed), size=5)
+    world.load_again(Hidden(world.hidden.mark, world.seed + 1_000) if is_changing else None)
+    corpus.go_on(reader, held)
+    corpus.ask_openly(reader)
+    return {"reader": reader, "desk": desk, "member": member, "publisher": publisher, "passer-by": passer_by}

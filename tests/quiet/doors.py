@@ -1,0 +1,121 @@
+"""The other ways in: the portal's pages as members see them, and changes that somebody with a role tries to make."""
+
+from collections.abc import Mapping, Sequence
+
+from tests.quiet.corpus import FIELDS, hidden_names
+from tests.quiet.tape import Tape
+
+_PAGES = ("/", "/runs", "/tokens", "/people", "/agencies", "/profile")
+_FORMS = ("/agencies/dot/switch", "/agencies/none/switch", "/profile", "/people", "/agencies", "/tokens")
+_MEMBERSHIPS = range(3, 13)
+"""The numbers of other agencies' memberships, and of none."""
+
+
+def visit(tape: Tape) -> None:
+    """Every page, and every form that a member may send without changing anything."""
+    for page in _PAGES:
+        tape.get(page)
+    tape.get("/", Accept_Language="zh-hans")
+    for key in FIELDS:
+        tape.get(f"/datasets/{key}", Accept="text/html")
+    for word in ("pilot", *hidden_names("vault")):
+        tape.get("/", {"q": word}, HX_Request="true")
+        tape.get("/", {"theme": word})
+    for kind in ("conditional", "closed"):
+        tape.get("/", {"class": kind, "agency": "dot"})
+    for path in _FORMS:
+        tape.ask("post", path, {"agency": "dot"})
+    for number in _MEMBERSHIPS:
+        tape.ask("post", f"/people/{number}/remove")
+    tape.get("/people", {"agency": "dot"})
+    for path in ("datasets", "events", "datasets/dot.flights", "datasets/dot.flights/rows", "agreements", "rules"):
+        tape.get(path)
+
+
+def visit_hidden(tape: Tape) -> None:
+    """Pages of what is hidden in this hub, in the other one, or in neither."""
+    for agency in ("dot", "met"):
+        for name in (*hidden_names("vault"), *hidden_names("draft")):
+            tape.get(f"/datasets/{agency}.{name}", Accept="text/html")
+    for name in (*hidden_names("flights"), "ops-own"):
+        tape.get("/runs", {"stream": name})
+
+
+def ask_by_id(tape: Tape, ids: Mapping[str, Sequence[str]]) -> None:
+    """Things that have no name: hidden ones, one's own, and none; ``ids`` are by the list that they are in."""
+    acts = {"runs": ("cancel",), "tokens": ("revoke", "rotate"), "clients": (), "events": ()}
+    for path, of in acts.items():
+        for number in ids[path]:
+            tape.get(f"{path}/{number}")
+            tape.ask("patch", f"{path}/{number}", {"external": True})
+            for act in of:
+                tape.ask("post", f"{path}/{number}/{act}")
+    for number in ids["runs"]:
+        tape.get(f"runs/{number}/rejects")
+        tape.get(f"runs/{number}/rejects", {"field": "pilot", "rule": "pattern"})
+
+
+def visit_by_id(tape: Tape, ids: Mapping[str, Sequence[str]]) -> None:
+    """The pages of the same things."""
+    for number in ids["runs"]:
+        tape.get(f"/runs/{number}", Accept="text/html")
+    for number in ids["tokens"]:
+        tape.ask("post", f"/tokens/{number}/revoke")
+
+
+def pass_by(tape: Tape) -> None:
+    """What somebody can try who has not signed in."""
+    for name in hidden_names("0"):
+        tape.ask("post", "/sign-in", {"username": f"{name}@dot.example", "password": "wrong horse battery"})
+        tape.ask("post", "/password", {"email": f"{name}@dot.example"})
+        tape.get(f"/invitations/{name}", Accept="text/html")
+    tape.get("/datasets/dot.flights")
+    tape.get("datasets")
+    tape.ask("post", "/i18n/setlang/", {"language": "en"})
+    tape.ask("post", "/sign-out")
+    for path in ("/healthz", "/readyz", "/metrics", "openapi.json", "docs"):
+        tape.get(path)
+
+
+def try_changes(tape: Tape) -> None:
+    """Write about hidden things as a publisher of another agency; nothing of it may be done."""
+    vaults = [f"{agency}.{name}" for agency in ("dot", "met") for name in hidden_names("vault")]
+    flights = {"party": "everyone", "effect": "prohibit", "reason": "x", "key": "ours"}
+    for target in (*vaults, "dot.*", "*", "dot.flights", *(f"dot.flights#{n}" for n in hidden_names("codename"))):
+        tape.ask("post", "rules", {**flights, "target": target})
+    for key in vaults:
+        tape.ask("post", "datasets", {"key": key, "title": "x"})
+        tape.ask("patch", f"datasets/{key}", {"fields": [{"name": "x", "type": "string"}]})
+        tape.ask("post", f"datasets/{key}/approve")
+        tape.ask("post", "streams", {**_STREAM, "dataset": key})
+        tape.ask("post", "agreements", {**_AGREEMENT, "dataset": key})
+        tape.get(f"datasets/{key}/access", {"as": "agency:ops"})
+    for name in hidden_names("files0"):
+        tape.ask("post", "streams", {**_STREAM, "source": name})
+        for act in ("test", "discover"):
+            tape.ask("post", f"sources/{name}/{act}")
+        tape.ask("patch", f"sources/{name}", {"retire": True})
+    for name in hidden_names("app1"):
+        tape.ask("post", "tokens", {"client": f"dot/{name}"})
+        tape.ask("post", "clients", {"agency": "dot", "name": name})
+    for name in hidden_names("rule1f"):
+        tape.ask("post", f"rules/{name}/approve")
+        tape.ask("patch", f"rules/{name}", {"reason": "x"})
+        tape.ask("post", f"agreements/{name}/end")
+        tape.ask("put", f"groups/{name}", {"agencies": ["ops"]})
+    for path in ("tokens", "clients", "sources"):
+        tape.ask("post", path, {"agency": "dot"})
+        tape.get(path, {"agency": "dot"})
+    for path in ("agencies", "agencies/dot"):
+        tape.ask("post" if path == "agencies" else "patch", path, {"code": "dot", "name": "x"})
+
+
+_STREAM = {"key": "ours", "source": "ops-files", "dataset": "ops.own", "select": {"path": "x.csv"}}
+_AGREEMENT = {
+    "key": "ours",
+    "agency": "ops",
+    "fields": {"id": "clear"},
+    "purpose": "x",
+    "legal_basis": [],
+    "valid_to": "2030-01-01T00:00:00Z",
+}
