@@ -23,7 +23,7 @@ def explanation(decision: Decision, *, full: bool = False) -> dict[str, Any]:
         "code": decision.code,
         "reason": decision.reason,
         "rows": _rows(decision, full),
-        "fields": [_field(field) for field in decision.fields if full or not field.is_secret],
+        "fields": [_field(field, full) for field in decision.fields if full or not field.is_secret],
         "because": [_because(item, decision, full) for item in decision.because],
         "agreement": decision.grant.key if decision.grant else None,
         "agreements": list(decision.agreements),
@@ -69,7 +69,8 @@ def _filter_text(decision: Decision) -> str | None:
     return to_text(parts[0] if len(parts) == 1 else And(tuple(parts)))
 
 
-def _field(field: FieldDecision) -> dict[str, Any]:
+def _field(field: FieldDecision, full: bool) -> dict[str, Any]:
+    """A field as the caller sees it; in full also its stored type, which row filters and accesses go by."""
     reasons = [item.reason for item in field.because if item.reason]
     basis = dict.fromkeys(citation for item in field.because for citation in item.legal_basis)
     return {
@@ -79,6 +80,7 @@ def _field(field: FieldDecision) -> dict[str, Any]:
         "reason": " ".join(dict.fromkeys(reasons)) or None,
         "legal_basis": list(map(_citation, basis)),
         "because": [_source(item) for item in field.because],
+        **({"stored_type": field.type} if full else {}),
     }
 
 

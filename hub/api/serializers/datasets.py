@@ -123,6 +123,7 @@ class FieldAccess(serializers.Serializer[Any]):
     reason = serializers.CharField(allow_null=True)
     legal_basis = LegalBasis(many=True)
     because = serializers.ListField(child=serializers.DictField())
+    stored_type = serializers.ChoiceField(choices=FIELD_TYPES, required=False, help_text=_MANAGED)
 
 
 class Explanation(serializers.Serializer[Any]):
