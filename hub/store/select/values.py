@@ -85,7 +85,8 @@ def _rounded(column: str, type_: FieldType, to: int | Decimal | str) -> Sql:
     scale = max(0, -int(step.as_tuple().exponent))
     rounded = f"round({whole} - {rest} + {carry}, {scale})"
     if type_ == "number":
-        return Sql(f"least(greatest({rounded}, -{FLOAT_MAX}), {FLOAT_MAX})::double precision")
+        bounded = f"least(greatest({rounded}, -{FLOAT_MAX}), {FLOAT_MAX})::double precision"
+        return Sql(f"CASE WHEN {column} IS NOT NULL THEN {bounded} END")  # least and greatest pass over a null
     return Sql(rounded)
 
 
