@@ -57,7 +57,7 @@ def _value(value: Value, resolve: Resolve) -> Sql:
         case CaseI(inner):
             return "(lower((" + _value(inner, resolve) + ') COLLATE "pg_c_utf8") COLLATE "C")'
         case Literal(content, type_):
-            return Sql(f"%s{_cast(content, type_)}", (_parameter(content),))
+            return Sql(f"(%s){_cast(content, type_)}", (_parameter(content),))
     raise TypeError(f"no SQL for {type(value).__name__}")
 
 
