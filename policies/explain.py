@@ -8,7 +8,7 @@ from hub.predicates import And, Not, Or, Predicate, names, to_text
 from policies.decision import Because, Decision, FieldDecision
 from policies.facts import LegalBasis, RuleFacts
 
-_ON_REQUEST = frozenset({"denied", "agreement-required"})
+_ON_REQUEST = frozenset({"denied", "agreement-required", "agreement-invalid"})
 
 
 def explanation(decision: Decision, *, full: bool = False) -> dict[str, Any]:
@@ -36,7 +36,9 @@ def availability(decision: Decision) -> str:
     """In one word, as the catalogue lists it: ``open``, ``on-request`` or ``closed``."""
     if decision.permit:
         return "open"
-    return "on-request" if decision.code in _ON_REQUEST else "closed"
+    is_shared = decision.dataset.sharing_class in ("unconditional", "conditional")
+    is_asked_for = is_shared and decision.dataset.status != "retired" and decision.code in _ON_REQUEST
+    return "on-request" if is_asked_for else "closed"
 
 
 def _rows(decision: Decision, full: bool) -> dict[str, Any]:
