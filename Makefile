@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo up test check format bench proof requirements openapi translations clean
+.PHONY: demo up test check format bench proof proof-mutants requirements openapi translations clean
 
 demo: $(VENV)/demo.installed
 	@$(BIN)/python manage.py demo $(if $(ONCE),--once) $(ARGS)
@@ -32,6 +32,10 @@ bench: $(VENV)/demo.installed $(VENV)/dev.installed
 
 proof: $(VENV)/dev.installed $(VENV)/demo.installed
 	HUB_PROOF=long $(PYTEST) -n 2 --dist loadfile --timeout 3600 $(ARGS)
+	$(MAKE) proof-mutants
+
+proof-mutants: $(VENV)/dev.installed $(VENV)/demo.installed
+	$(BIN)/python -m tests.proofs.mutants $(PARTS)
 
 openapi: $(VENV)/dev.installed
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml

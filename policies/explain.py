@@ -8,7 +8,7 @@ from hub.predicates import And, Not, Or, Predicate, names, to_text
 from policies.decision import Because, Decision, FieldDecision
 from policies.facts import LegalBasis, RuleFacts
 
-_ON_REQUEST = frozenset({"denied", "agreement-required"})
+_ON_REQUEST = frozenset({"denied", "agreement-required", "agreement-invalid"})
 
 
 def explanation(decision: Decision, *, full: bool = False, answer_days: int | None = None) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def explanation(decision: Decision, *, full: bool = False, answer_days: int | No
         "code": decision.code,
         "reason": decision.reason,
         "rows": _rows(decision, full),
-        "fields": [_field(field) for field in decision.fields if full or not field.is_secret],
+        "fields": [_field(field, full) for field in decision.fields if full or not field.is_secret],
         "because": [_because(item, decision, full) for item in decision.because],
         "agreement": decision.grant.key if decision.grant else None,
         "agreements": list(decision.agreements),
@@ -49,7 +49,9 @@ def availability(decision: Decision) -> str:
     """In one word, as the catalogue lists it: ``open``, ``on-request`` or ``closed``."""
     if decision.permit:
         return "open"
-    return "on-request" if decision.code in _ON_REQUEST else "closed"
+    is_shared = decision.dataset.sharing_class in ("unconditional", "conditional")
+    is_asked_for = is_shared and decision.dataset.status != "retired" and decision.code in _ON_REQUEST
+    return "on-request" if is_asked_for else "closed"
 
 
 def _rows(decision: Decision, full: bool) -> dict[str, Any]:
@@ -82,7 +84,8 @@ def _filter_text(decision: Decision) -> str | None:
     return to_text(parts[0] if len(parts) == 1 else And(tuple(parts)))
 
 
-def _field(field: FieldDecision) -> dict[str, Any]:
+def _field(field: FieldDecision, full: bool) -> dict[str, Any]:
+    """A field as the caller sees it; in full also its stored type, which row filters and accesses go by."""
     reasons = [item.reason for item in field.because if item.reason]
     basis = dict.fromkeys(citation for item in field.because for citation in item.legal_basis)
     return {
@@ -92,6 +95,7 @@ def _field(field: FieldDecision) -> dict[str, Any]:
         "reason": " ".join(dict.fromkeys(reasons)) or None,
         "legal_basis": list(map(_citation, basis)),
         "because": [_source(item) for item in field.because],
+        **({"stored_type": field.type} if full else {}),
     }
 
 

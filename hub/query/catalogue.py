@@ -39,7 +39,7 @@ def readable_datasets(caller: Caller, mode: Mode = "rows") -> QuerySet[Dataset]:
 
 def with_access(datasets: QuerySet[Dataset], caller: Caller) -> QuerySet[Dataset]:
     """The same datasets with ``access``: ``open`` to the caller, ``closed`` to all others, else ``on-request``."""
-    shut = Q(sharing_class="closed") | Q(status=Dataset.Status.RETIRED)
+    shut = ~Q(sharing_class__in=("unconditional", "conditional")) | Q(status=Dataset.Status.RETIRED)
     word = Case(
         When(_readable(caller, "rows"), then=Value("open")),
         When(shut, then=Value("closed")),

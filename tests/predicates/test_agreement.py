@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 from django.db import connection
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from hub.predicates import FieldType, Predicate, bind, evaluate, parse, to_text
@@ -44,7 +44,7 @@ text = st.one_of(st.sampled_from([str(value) for value in EXTREMES["s"]]), st.te
 )
 LITERALS: dict[str, st.SearchStrategy[str]] = {
     "string": text.map(lambda value: "'" + value.replace("'", "''") + "'"),
-    "integer": st.one_of(st.integers(-(2**70), 2**70), st.sampled_from([0, 1, 2**63])).map(str),
+    "integer": st.one_of(st.integers(-(2**70), 2**70), st.sampled_from([0, 1, 2**63, -(2**63)])).map(str),
     "decimal": st.decimals(allow_nan=False, allow_infinity=False, places=3, min_value=-(10**9), max_value=10**9).map(
         lambda value: f"{value:f}"
     ),
@@ -123,6 +123,7 @@ def _utc(moment: object) -> object:
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(filters)
+@example('"i" = -9223372036854775808')
 def test_filter_means_the_same_in_python_and_in_sql(table: list[dict[str, object]], text: str) -> None:
     tree = bind(parse(text), TYPES)
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils.timezone import now
 
 from hub.accounts.caller import HUB, Caller
@@ -19,6 +20,7 @@ from hub.catalog.models import Dataset
 from hub.errors import Forbidden, Invalid, NotFound, Unauthenticated
 from hub.query import door
 from hub.query.params import parse_rows_query
+from hub.store.models import Relation
 from policies.models import Rule
 
 Read = Callable[..., door.RowsPage]
@@ -254,3 +256,14 @@ def test_token_that_ended_reads_nothing_even_where_nobody_was_told(flights: Data
 
     with pytest.raises(Unauthenticated):
         door.read_rows(caller, "dot.flights", parse_rows_query({}))
+
+
+@pytest.mark.parametrize("to", [10, "0.5"])
+def test_a_number_that_is_null_stays_null_when_rounded(rule: Callable[..., Rule], read: Read, to: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE {Relation.objects.get().table} SET c7 = NULL WHERE c1 = 1")
+    rule(target_field="ratio", access={"kind": "round", "to": to})
+
+    page = read(properties="ratio", limit="1")
+
+    assert page.rows == '{"ratio":null}'

@@ -129,6 +129,7 @@ class FieldAccess(serializers.Serializer[Any]):
     reason = serializers.CharField(allow_null=True)
     legal_basis = LegalBasis(many=True)
     because = serializers.ListField(child=serializers.DictField())
+    stored_type = serializers.ChoiceField(choices=FIELD_TYPES, required=False, help_text=_MANAGED)
 
 
 class HowToApply(serializers.Serializer[Any]):
