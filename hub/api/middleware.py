@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 
 from django.db import InterfaceError, OperationalError, connection, connections
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template import loader
 
@@ -27,6 +27,8 @@ class OutageMiddleware:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if "\0" in request.path_info:  # no text in PostgreSQL holds it, so there is no such thing
+            return not_found(request, Http404())
         return self._get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:

@@ -228,3 +228,8 @@ def test_every_declared_route_is_documented() -> None:
 def test_document_is_valid_without_a_warning() -> None:
     command = [sys.executable, "manage.py", "spectacular", "--validate", "--fail-on-warn"]
     assert subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode == 0
+
+
+def test_address_with_the_character_nul_is_not_there(owner: Api, flights: Dataset) -> None:
+    for path in ("datasets/dot.%00", "datasets/dot.%00/rows", "rules/a%00", "agencies/%00", "streams/%00"):
+        assert owner.get(path).status_code == 404

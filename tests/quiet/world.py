@@ -19,10 +19,11 @@ from hub.accounts.queries import caller_for_user
 from hub.audit.models import Event
 from hub.catalog.models import Dataset
 from hub.manifest.apply import apply_manifest
-from hub.query.catalogue import explained_as
+from hub.query.explaining import explained_as
 from hub.query.views import forget_views
 from hub.store.models import Relation
 from policies.commands import draft_rule
+from policies.facts import Party
 from tests.quiet.hidden import MARKS, Hidden
 from tests.quiet.manifest import Shape, manifest
 from tests.quiet.rows import write_rows
@@ -151,7 +152,7 @@ def _let_others_work(hidden: Hidden) -> None:
         for key in ("dot.flights", "dot.empty"):
             station.get(f"/api/v1/datasets/{key}/rows")
     for dataset in Dataset.objects.filter(is_secret=True).select_related("agency"):
-        explained_as(_publisher(dataset.agency), dataset, Agency.objects.get(code="ops"))
+        explained_as(_publisher(dataset.agency), dataset, Party("agency", "ops"))
 
 
 def _publisher(agency: Agency) -> Caller:
