@@ -27,7 +27,20 @@ WITHHELD = ("pilot", "risk", "grade", "sum", "who", "code", "remark")
 ROWLESS = ("dot.archive", "met.air", "dot.empty")
 """Those of which ``ops`` gets no row."""
 _READABLE = [key for key in FIELDS if key not in ("dot.archive", "met.air")]
-_LISTS = ("agencies", "groups", "clients", "tokens", "rules", "agreements", "sources", "streams", "runs", "events")
+_LISTS = (
+    "agencies",
+    "groups",
+    "clients",
+    "tokens",
+    "rules",
+    "agreements",
+    "sources",
+    "streams",
+    "runs",
+    "events",
+    "applications",
+    "exceptions",
+)
 _SORTS = ("-title", "agency", "published_at", "-synced_at")
 _STEPS = ("submit", "approve", "return", "retire")
 _AGREEMENTS = {"dot.cases": "ops-cases", "dot.permits": "ops-permits"}

@@ -83,12 +83,14 @@ def try_changes(tape: Tape) -> None:
     flights = {"party": "everyone", "effect": "prohibit", "reason": "x", "key": "ours"}
     for target in (*vaults, "dot.*", "*", "dot.flights", *(f"dot.flights#{n}" for n in hidden_names("codename"))):
         tape.ask("post", "rules", {**flights, "target": target})
+        tape.ask("post", "rules/rehearse", {**flights, "target": target})
     for key in vaults:
         tape.ask("post", "datasets", {"key": key, "title": "x"})
         tape.ask("patch", f"datasets/{key}", {"fields": [{"name": "x", "type": "string"}]})
         tape.ask("post", f"datasets/{key}/approve")
         tape.ask("post", "streams", {**_STREAM, "dataset": key})
         tape.ask("post", "agreements", {**_AGREEMENT, "dataset": key})
+        tape.ask("post", "applications", {**_APPLICATION, "dataset": key})
         tape.get(f"datasets/{key}/access", {"as": "agency:ops"})
     for name in hidden_names("files0"):
         tape.ask("post", "streams", {**_STREAM, "source": name})
@@ -99,10 +101,18 @@ def try_changes(tape: Tape) -> None:
         tape.ask("post", "tokens", {"client": f"dot/{name}"})
         tape.ask("post", "clients", {"agency": "dot", "name": name})
     for name in hidden_names("rule1f"):
-        tape.ask("post", f"rules/{name}/approve")
+        for act in ("approve", "confirm"):
+            tape.ask("post", f"rules/{name}/{act}")
+            tape.ask("post", f"groups/{name}/{act}")
+        tape.get(f"rules/{name}/versions")
+        tape.ask("post", "rules/rehearse", {"key": name})
         tape.ask("patch", f"rules/{name}", {"reason": "x"})
         tape.ask("post", f"agreements/{name}/end")
         tape.ask("put", f"groups/{name}", {"agencies": ["ops"]})
+    tape.get(f"applications/{_NONE}")
+    for act in ("ask", "supplement", "agree", "refuse", "withdraw"):
+        tape.ask("post", f"applications/{_NONE}/{act}")
+    tape.get("exceptions", {"agency": "dot"})
     for path in ("tokens", "clients", "sources"):
         tape.ask("post", path, {"agency": "dot"})
         tape.get(path, {"agency": "dot"})
@@ -110,6 +120,7 @@ def try_changes(tape: Tape) -> None:
         tape.ask("post" if path == "agencies" else "patch", path, {"code": "dot", "name": "x"})
 
 
+_NONE = "00000000-0000-4000-8000-000000000000"
 _STREAM = {"key": "ours", "source": "ops-files", "dataset": "ops.own", "select": {"path": "x.csv"}}
 _AGREEMENT = {
     "key": "ours",
@@ -119,3 +130,4 @@ _AGREEMENT = {
     "legal_basis": [],
     "valid_to": "2030-01-01T00:00:00Z",
 }
+_APPLICATION = {name: value for name, value in _AGREEMENT.items() if name not in ("key", "agency")}
