@@ -74,7 +74,8 @@ def _member(world: World, name: str) -> Given:
 def _group(world: World, name: str) -> Given:
     world.rule(name, f"dot.{name}", f"group:{name}", effect="permit")
     world.approve(name)
-    return Given(lambda: world.call("admin", "PUT", f"groups/{name}", {"agencies": []}), _bearer(world, name)[1])
+    world.call("admin", "PUT", f"groups/{name}", {"agencies": []})
+    return Given(lambda: world.call("other", "POST", f"groups/{name}/approve"), _bearer(world, name)[1])
 
 
 def _retire(world: World, name: str) -> Given:

@@ -19,6 +19,10 @@ name = "Administration"
 agency = "adm"
 name = "admin"
 roles = ["system", "authority", "auditor"]
+[[client]]
+agency = "adm"
+name = "other"
+roles = ["authority"]
 [[agency]]
 code = "dot"
 name = "Transport"
@@ -134,7 +138,7 @@ def populate(
         terms = _CONDITIONAL if name in conditional else ""
         manifest += _RACE.format(name=name, path=f"{rows}.csv", terms=terms)
     said = apply(hub, manifest)
-    clients = {"admin": "adm", "author": "dot", "second": "dot"}
+    clients = {"admin": "adm", "other": "adm", "author": "dot", "second": "dot"}
     tokens = {client: hub.token(agency, client) for client, agency in clients.items()}
     world = World(hub, tokens, dict(re.findall(r"(\S+@\S+) sets a password .*(/invitations/\S+)", said)))
     for name in races:
