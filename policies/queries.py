@@ -26,7 +26,7 @@ from policies.facts import (
 )
 from policies.models import Agreement, Rule
 
-_RULE_RELATIONS = ("target_agency", "target_dataset__agency", "party_group", "party_agency", "party_client__agency")
+RULE_RELATIONS = ("target_agency", "target_dataset__agency", "party_group", "party_agency", "party_client__agency")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def rules_about(dataset: Dataset) -> QuerySet[Rule]:
         | Q(target_agency=dataset.agency_id, target_dataset=None)
         | Q(target_agency=None, target_dataset=None)
     )
-    return Rule.objects.filter(target, status=Rule.Status.APPROVED).select_related(*_RULE_RELATIONS).order_by("key")
+    return Rule.objects.filter(target, status=Rule.Status.APPROVED).select_related(*RULE_RELATIONS).order_by("key")
 
 
 def agreements_in_force(dataset: Dataset, caller: Caller) -> QuerySet[Agreement]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils.timezone import now
 
 from hub.accounts.caller import Caller
@@ -118,3 +118,14 @@ def _circumstances(agency: str) -> dict[str, Any]:
         "group_keys": ArraySubquery(AgencyGroup.objects.filter(agencies=OuterRef(agency)).values("key")),
         "epoch_value": Subquery(Epoch.objects.filter(pk=1).values("value")[:1]),
     }
+
+
+def of_agency(caller: Caller, *paths: str) -> Q:
+    """Things that are the caller's agency's by one of ``paths`` to an agency's code; platform roles see all."""
+    if caller.has_role("system", "authority", "auditor"):
+        return Q()
+    mine = Q(pk=None)
+    if not caller.is_external:
+        for path in paths:
+            mine |= Q(**{path: caller.agency})
+    return mine

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar, cast
 
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, QuerySet
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -134,17 +134,6 @@ def named(things: QuerySet[_M], field: str, **by: Any) -> _M:
 
 def covers_management(caller: Caller) -> bool:
     return not caller.scopes or MANAGE in caller.scopes
-
-
-def of_agency(caller: Caller, *paths: str) -> Q:
-    """Things that are the caller's agency's by one of ``paths`` to an agency's code; platform roles see all."""
-    if caller.has_role("system", "authority", "auditor"):
-        return Q()
-    mine = Q(pk=None)
-    if not caller.is_external:
-        for path in paths:
-            mine |= Q(**{path: caller.agency})
-    return mine
 
 
 def agreement_of(request: Request) -> str:

@@ -88,6 +88,11 @@ def decision_for(caller: Caller, key: str, mode: Mode = "rows", agreement: str =
     return _decided(caller, key, mode, agreement or caller.agreement)[1]
 
 
+def secret_fields(caller: Caller, key: str) -> frozenset[str]:
+    """The fields of the dataset that are secret to the caller: for it, they do not exist."""
+    return frozenset(field.name for field in decision_for(caller, key).fields if field.is_secret)
+
+
 def _decided(caller: Caller, key: str, mode: Mode, agreement: str) -> tuple[Dataset, Decision]:
     dataset = Dataset.objects.select_related("agency").filter(key=key).first()
     if dataset is None:

@@ -5,13 +5,14 @@ from functools import wraps
 from typing import Any
 
 from django.contrib.auth.views import redirect_to_login
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.cache import add_never_cache_headers
 
 from hub.accounts.caller import Caller
 from hub.accounts.queries import caller_for_user
-from hub.errors import FieldError, HubError
+from hub.errors import FieldError, Forbidden, HubError
 
 AGENCY = "agency"
 """In the session, the code of the agency for which the member acts."""
@@ -28,7 +29,7 @@ def caller_of(request: HttpRequest) -> Caller | None:
 
 
 def for_members(page: Page) -> Page:
-    """A page that nobody sees without signing in; it is called with the caller."""
+    """A page that nobody sees without signing in; it is called with the caller, and no browser keeps it."""
 
     @wraps(page)
     def asked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -37,7 +38,11 @@ def for_members(page: Page) -> Page:
         caller = caller_of(request)
         if caller is None:
             raise PermissionDenied
-        return page(request, caller, *args, **kwargs)
+        if any("\0" in text for _, texts in request.POST.lists() for text in texts):
+            raise BadRequest("PostgreSQL has no text with U+0000.")
+        response = page(request, caller, *args, **kwargs)
+        add_never_cache_headers(response)
+        return response
 
     return asked
 
@@ -45,3 +50,12 @@ def for_members(page: Page) -> Page:
 def faults_of(error: HubError) -> tuple[FieldError, ...]:
     """What to show beside a form: each fault at its field, or the error as a whole."""
     return error.errors or (FieldError("", error.code, f"{error.message} {error.hint}".strip()),)
+
+
+def may(check: Callable[..., None], *args: Any) -> bool:
+    """Whether ``check`` lets pass; for showing only what the visitor can do."""
+    try:
+        check(*args)
+    except Forbidden:
+        return False
+    return True

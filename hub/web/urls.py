@@ -3,11 +3,25 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
-from hub.web.views import accounts, catalogue, people, runs, tokens
+from hub.web.views import access, accounts, applications, catalogue, people, rules, runs, tokens
 
 urlpatterns = [
     path("", catalogue.home, name="home"),
     path("datasets/<str:key>", catalogue.dataset, name="dataset"),
+    path("datasets/<str:key>/access", access.access, name="access"),
+    path("applications", applications.applications, name="applications"),
+    path("applications/new", applications.apply, name="apply"),
+    path("applications/<uuid:id>", applications.application, name="application"),
+    path("applications/<uuid:id>/<str:act>", applications.answer, name="application-answer"),
+    path("agreements", applications.agreements, name="agreements"),
+    path("agreements/<str:key>/end", applications.end, name="agreement-end"),
+    path("rules", rules.rules, name="rules"),
+    path("new-rule", rules.draft, name="rule-draft"),
+    path("rules/<str:key>", rules.rule, name="rule"),
+    path("rules/<str:key>/edit", rules.edit, name="rule-edit"),
+    path("rules/<str:key>/rehearsal", rules.rehearsal, name="rule-rehearsal"),
+    path("rules/<str:key>/<str:act>", rules.change, name="rule-change"),
+    path("exceptions", rules.exceptions, name="exceptions"),
     path("runs", runs.runs, name="runs"),
     path("runs/<uuid:id>", runs.run, name="run"),
     path("sign-in", accounts.SignIn.as_view(), name="sign-in"),

@@ -11,7 +11,8 @@ from rest_framework.response import Response
 from hub.accounts import commands
 from hub.accounts.caller import Caller
 from hub.accounts.models import Agency, AgencyGroup, Client, Token
-from hub.api.base import ApiView, ListView, found, named, of_agency
+from hub.accounts.queries import of_agency
+from hub.api.base import ApiView, ListView, found, named
 from hub.api.params import Parameter, parse_lifetime
 from hub.api.schema import list_of, operation
 from hub.api.serializers.accounts import (

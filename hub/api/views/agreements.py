@@ -2,13 +2,13 @@
 
 from uuid import UUID
 
-from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hub.accounts.caller import Caller
 from hub.accounts.models import Agency
-from hub.api.base import ApiView, ListView, found, named, of_agency
+from hub.accounts.queries import of_agency
+from hub.api.base import ApiView, ListView, found, named
 from hub.api.params import Parameter
 from hub.api.schema import list_of, operation
 from hub.api.serializers.agreements import (
@@ -24,8 +24,9 @@ from hub.api.serializers.agreements import (
 )
 from hub.catalog.models import Dataset
 from hub.query.catalogue import visible_datasets
-from hub.query.views import decision_for
+from hub.query.views import secret_fields
 from policies import commands
+from policies.lists import agreements_for, applications_for
 from policies.models import Agreement, Application
 
 
@@ -40,7 +41,7 @@ class Agreements(ListView):
 
     @operation("List the agreements that your agency is part of", list_of(AgreementShown))
     def get(self, request: Request) -> Response:
-        return self.page(_agreements(self.caller), AgreementShown)
+        return self.page(agreements_for(self.caller), AgreementShown)
 
     @operation("Make an agreement", AgreementShown, status=201, body=AgreementBody, problems=(403, 409))
     def post(self, request: Request) -> Response:
@@ -88,7 +89,7 @@ class Applications(ListView):
 
     @operation("List your agency's applications and those for its data, the latest first", list_of(ApplicationShown))
     def get(self, request: Request) -> Response:
-        return self.page(_applications(self.caller), ApplicationShown, ("-submitted_at", "-id"))
+        return self.page(applications_for(self.caller), ApplicationShown, ("-submitted_at", "-id"))
 
     @operation(
         "Apply for a dataset or fields of it", ApplicationShown, status=201, body=ApplicationBody, problems=(409,)
@@ -96,7 +97,7 @@ class Applications(ListView):
     def post(self, request: Request) -> Response:
         body = self.body(ApplicationBody)
         body["dataset"] = named(visible_datasets(self.caller), "dataset", key=body["dataset"])
-        body["unknown"] = _unknown_fields(self.caller, body["dataset"].key)
+        body["unknown"] = secret_fields(self.caller, body["dataset"].key)
         application = commands.apply_for(actor=self.caller, **body)
         return self.one(application, ApplicationShown, status=201, at=f"applications/{application.pk}")
 
@@ -124,7 +125,7 @@ class Supply(ApiView):
     @operation("Give what was missing", ApplicationShown, body=Supplement, problems=(409,))
     def post(self, request: Request, id: UUID) -> Response:
         application, body = _application(self.caller, id), self.body(Supplement)
-        body["unknown"] = _unknown_fields(self.caller, application.dataset.key)
+        body["unknown"] = secret_fields(self.caller, application.dataset.key)
         return self.one(commands.supplement(actor=self.caller, application=application, **body), ApplicationShown)
 
 
@@ -157,26 +158,9 @@ class Withdraw(ApiView):
         return self.one(application, ApplicationShown)
 
 
-def _agreements(caller: Caller) -> QuerySet[Agreement]:
-    mine = of_agency(caller, "dataset__agency__code", "agency__code")
-    related = Agreement.objects.select_related("dataset__agency", "agency", "application")
-    return related.prefetch_related("clients__agency").filter(mine)
-
-
 def _agreement(caller: Caller, key: str) -> Agreement:
-    return found(_agreements(caller), "agreement", key=key)
-
-
-def _applications(caller: Caller) -> QuerySet[Application]:
-    mine = of_agency(caller, "dataset__agency__code", "agency__code")
-    related = Application.objects.select_related("dataset", "agency", "agreement")
-    return related.prefetch_related("clients__agency").filter(mine)
+    return found(agreements_for(caller), "agreement", key=key)
 
 
 def _application(caller: Caller, id: UUID) -> Application:
-    return found(_applications(caller), "application", pk=id)
-
-
-def _unknown_fields(caller: Caller, key: str) -> frozenset[str]:
-    """The fields of the dataset that are secret to the caller."""
-    return frozenset(field.name for field in decision_for(caller, key).fields if field.is_secret)
+    return found(applications_for(caller), "application", pk=id)

@@ -14,7 +14,8 @@ from connectors.queries import source_discover, source_test
 from hub.accounts.caller import Caller
 from hub.accounts.models import Agency
 from hub.accounts.permissions import require_publisher
-from hub.api.base import ApiView, ListView, found, named, of_agency
+from hub.accounts.queries import of_agency
+from hub.api.base import ApiView, ListView, found, named
 from hub.api.params import Parameter
 from hub.api.schema import list_of, operation
 from hub.api.serializers.connectors import (

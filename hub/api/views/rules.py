@@ -3,13 +3,13 @@
 from typing import Any
 from uuid import uuid4
 
-from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hub.accounts.caller import Caller
 from hub.accounts.models import Agency
-from hub.api.base import ApiView, ListView, found, of_agency
+from hub.accounts.queries import of_agency
+from hub.api.base import ApiView, ListView, found
 from hub.api.params import Parameter
 from hub.api.schema import list_of, operation
 from hub.api.serializers.exceptions import KINDS, ExceptionShown
@@ -19,6 +19,7 @@ from hub.errors import FieldError, Invalid
 from hub.query.rehearsal import rehearse
 from policies import commands
 from policies.ledger import Withholding, exceptions_of
+from policies.lists import rules_for
 from policies.models import Rule
 from policies.permissions import require_writer
 from policies.queries import target_of
@@ -35,7 +36,7 @@ class Rules(ListView):
 
     @operation("List the rules on your agency's data", list_of(RuleShown))
     def get(self, request: Request) -> Response:
-        return self.page(_rules(self.caller), RuleShown)
+        return self.page(rules_for(self.caller), RuleShown)
 
     @operation(
         "Draft a rule, which is tried out on the rows", RuleSaved, status=201, body=RuleBody, problems=(403, 409)
@@ -119,7 +120,7 @@ class Rehearse(ApiView):
             raise Invalid(
                 "The rule lacks something.", errors=[FieldError(n, "required", "Is missing.") for n in missing]
             )
-        known = _rules(self.caller).filter(key=key).first() if key else None
+        known = rules_for(self.caller).filter(key=key).first() if key else None
         if known is not None:
             return commands.edit_rule(actor=self.caller, rule=known, **words)
         return commands.draft_rule(actor=self.caller, key=key or f"rehearsal-{uuid4()}", **words)
@@ -153,11 +154,5 @@ class Exceptions(ListView):
         )
 
 
-def _rules(caller: Caller) -> QuerySet[Rule]:
-    relations = ("target_agency", "target_dataset__agency", "party_group", "party_agency", "party_client__agency")
-    mine = of_agency(caller, "target_agency__code", "target_dataset__agency__code")
-    return Rule.objects.filter(mine).select_related(*relations).prefetch_related("target_dataset__fields")
-
-
 def _rule(caller: Caller, key: str) -> Rule:
-    return found(_rules(caller), "rule", key=key)
+    return found(rules_for(caller), "rule", key=key)

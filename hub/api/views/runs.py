@@ -9,7 +9,8 @@ from rest_framework.response import Response
 from connectors.commands import cancel_run
 from connectors.models import Run
 from hub.accounts.caller import Caller
-from hub.api.base import ApiView, ListView, found, of_agency
+from hub.accounts.queries import of_agency
+from hub.api.base import ApiView, ListView, found
 from hub.api.params import Parameter
 from hub.api.schema import list_of, operation
 from hub.api.serializers.runs import RejectShown, RunShown

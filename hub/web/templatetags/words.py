@@ -6,6 +6,8 @@ from django import template
 from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from hub.web import phrases
+
 register = template.Library()
 
 _WORDS = {
@@ -53,7 +55,40 @@ _WORDS = {
     "yearly": _("every year"),
     "continuous": _("all the time"),
     "irregular": _("irregularly"),
+    "approved": _("in force"),
+    "agreed": _("agreed"),
+    "refused": _("refused"),
+    "incomplete": _("something is missing"),
+    "withdrawn": _("withdrawn"),
+    "permit": _("permits"),
+    "prohibit": _("prohibits"),
+    "round": _("rounded"),
+    "everyone": _("everyone"),
+    "rows": _("rows"),
+    "aggregate": _("aggregates"),
+    "export": _("exports"),
+    "changes": _("changes"),
+    "class": _("class"),
+    "secret": _("secret"),
+    "rule": _("rule"),
+    "sensitivity": _("sensitivity"),
+    "personal": _("personal"),
+    "sensitive": _("sensitive"),
+    "public": _("public"),
+    "unclassified": _("not classified yet"),
+    "gains": _("gains"),
+    "loses": _("loses"),
 }
+_GROUNDS = {
+    "own": _("own data"),
+    "status": _("state of the dataset"),
+    "class": _("sharing class"),
+    "sensitivity": _("sensitivity"),
+    "rule": _("rule"),
+    "grant": _("agreement"),
+    "agreement": _("agreement"),
+}
+_UNITS = {"day": _("day"), "month": _("month"), "year": _("year")}
 
 
 @register.filter
@@ -63,11 +98,19 @@ def word(value: str) -> Any:
 
 
 @register.filter
+def ground(value: str) -> Any:
+    """What a decision rests on, in a word."""
+    return _GROUNDS.get(value, value)
+
+
+@register.filter
 def access_words(access: Any) -> Any:
     """How a field is shown, in words."""
     match access:
         case {"kind": "partial", "head": head, "tail": tail}:
             return _("only its first %(head)s and last %(tail)s characters") % {"head": head, "tail": tail}
+        case {"kind": "round", "to": to} if to in ("day", "month", "year"):
+            return _("as the %(unit)s alone") % {"unit": _UNITS[str(to)]}
         case {"kind": "round", "to": to}:
             return _("rounded to %(to)s") % {"to": to}
     return word(str(access))
@@ -86,7 +129,30 @@ def local(thing: Any, name: str) -> str:
     """The text ``name`` of ``thing`` (an object or a mapping) in the visitor's language, where there is one."""
     read = thing.get if isinstance(thing, dict) else lambda key, default="": getattr(thing, key, default)
     chinese = read(f"{name}_zh", "") if (get_language() or "").startswith("zh") else ""
-    return str(chinese or read(name, ""))
+    return str(chinese or read(name, "") or "")
+
+
+@register.filter
+def detail(access: Any) -> str:
+    """What belongs to a rounded or partial access, as a form takes it."""
+    match access:
+        case {"head": head, "tail": tail}:
+            return f"{head},{tail}"
+        case {"to": to}:
+            return str(to)
+    return ""
+
+
+@register.filter
+def kind(access: Any) -> str:
+    """The kind of an access, a word or a table."""
+    return str(access.get("kind", "") if isinstance(access, dict) else access or "")
+
+
+@register.filter
+def in_words(filter_: str) -> str:
+    """A row filter as a sentence."""
+    return phrases.in_words(filter_)
 
 
 @register.filter
@@ -94,3 +160,9 @@ def of(mapping: dict[str, Any], key: str) -> Any:
     """The value at a key that is a variable; empty for none."""
     value = mapping.get(key)
     return "" if value is None else value
+
+
+@register.filter
+def words_of(text: str) -> list[str]:
+    """A list from words with blanks between them."""
+    return text.split()
