@@ -1,6 +1,6 @@
 """A decision in words and plain data, made from the decision alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,7 @@ def explanation(decision: Decision, *, full: bool = False, answer_days: int | No
         "decision": "permit" if decision.permit else "deny",
         "code": decision.code,
         "reason": decision.reason,
+        **_in_chinese([item for item in decision.because if item.reason][:1]),
         "rows": _rows(decision, full),
         "fields": [_field(field, full) for field in decision.fields if full or not field.is_secret],
         "because": [_because(item, decision, full) for item in decision.because],
@@ -56,13 +57,24 @@ def availability(decision: Decision) -> str:
 
 def _rows(decision: Decision, full: bool) -> dict[str, Any]:
     filters = [item for item in decision.because if item.filter is not None or not item.is_readable]
-    reasons = [item.reason for item in filters if item.reason]
     is_told = full or all(_is_told(item, decision) for item in filters)
     return {
         "visible": _visible(decision),
         "filter": _filter_text(decision) if is_told else None,
-        "reason": " ".join(dict.fromkeys(reasons)) or None,
+        **_reasons(filters),
     }
+
+
+def _reasons(because: Iterable[Because]) -> dict[str, str | None]:
+    """Every reason once, in the language it was given in, and in Chinese where one of them was given so."""
+    given = [item for item in because if item.reason]
+    return {"reason": " ".join(dict.fromkeys(item.reason for item in given)) or None, **_in_chinese(given)}
+
+
+def _in_chinese(because: Sequence[Because]) -> dict[str, str]:
+    if not any(item.reason_zh for item in because):
+        return {}
+    return {"reason_zh": " ".join(dict.fromkeys(item.reason_zh or item.reason for item in because))}
 
 
 def _visible(decision: Decision) -> str:
@@ -86,13 +98,12 @@ def _filter_text(decision: Decision) -> str | None:
 
 def _field(field: FieldDecision, full: bool) -> dict[str, Any]:
     """A field as the caller sees it; in full also its stored type, which row filters and accesses go by."""
-    reasons = [item.reason for item in field.because if item.reason]
     basis = dict.fromkeys(citation for item in field.because for citation in item.legal_basis)
     return {
         "name": field.name,
         "access": field.access.as_json(),
         "type": field.seen_type if field.is_seen else None,
-        "reason": " ".join(dict.fromkeys(reasons)) or None,
+        **_reasons(field.because),
         "legal_basis": list(map(_citation, basis)),
         "because": [_source(item) for item in field.because],
         **({"stored_type": field.type} if full else {}),

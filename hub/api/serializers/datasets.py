@@ -12,6 +12,7 @@ from hub.predicates import FIELD_TYPES
 ACCESS_WORDS = ("open", "on-request", "closed")
 FRESHNESS_WORDS = ("fresh", "due", "overdue", "never")
 _MANAGED = "Told to those who administer the dataset."
+_WHERE_GIVEN = "The reason in Chinese, where it was given so."
 
 
 class CatalogEntry(serializers.ModelSerializer[Dataset]):
@@ -118,6 +119,7 @@ class RowsAccess(serializers.Serializer[Any]):
     visible = serializers.ChoiceField(choices=("all", "some", "none"))
     filter = serializers.CharField(allow_null=True)
     reason = serializers.CharField(allow_null=True)
+    reason_zh = serializers.CharField(required=False, help_text=_WHERE_GIVEN)
 
 
 class FieldAccess(serializers.Serializer[Any]):
@@ -127,6 +129,7 @@ class FieldAccess(serializers.Serializer[Any]):
     access = AccessField()
     type = serializers.ChoiceField(choices=FIELD_TYPES, allow_null=True)
     reason = serializers.CharField(allow_null=True)
+    reason_zh = serializers.CharField(required=False, help_text=_WHERE_GIVEN)
     legal_basis = LegalBasis(many=True)
     because = serializers.ListField(child=serializers.DictField())
     stored_type = serializers.ChoiceField(choices=FIELD_TYPES, required=False, help_text=_MANAGED)
@@ -147,6 +150,7 @@ class Explanation(serializers.Serializer[Any]):
     decision = serializers.ChoiceField(choices=("permit", "deny"))
     code = serializers.CharField()
     reason = serializers.CharField(allow_blank=True)
+    reason_zh = serializers.CharField(required=False, help_text=_WHERE_GIVEN)
     rows = RowsAccess()
     fields = FieldAccess(many=True)  # type: ignore[assignment]
     because = serializers.ListField(child=serializers.DictField())

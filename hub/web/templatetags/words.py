@@ -113,6 +113,8 @@ def access_words(access: Any) -> Any:
             return _("as the %(unit)s alone") % {"unit": _UNITS[str(to)]}
         case {"kind": "round", "to": to}:
             return _("rounded to %(to)s") % {"to": to}
+        case "partial":
+            return _("in part")
     return word(str(access))
 
 
@@ -121,7 +123,7 @@ def why(field: dict[str, Any]) -> Any:
     """Why a field is shown as it is: the hub's own grounds in the visitor's language, a rule's in its own."""
     if [because["ground"] for because in field["because"]] == ["sensitivity"]:
         return _("Its owner marked it as personal or sensitive, or nobody has classified it yet.")
-    return field["reason"] or ""
+    return local(field, "reason")
 
 
 @register.filter

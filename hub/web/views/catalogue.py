@@ -17,7 +17,7 @@ from hub.catalog.models import SHARING_CLASSES, Dataset
 from hub.errors import HubError, NotFound
 from hub.operations.freshness import with_freshness
 from hub.query.catalogue import visible_datasets, with_access
-from hub.query.door import read_rows
+from hub.query.door import Purpose, read_rows
 from hub.query.params import RowsQuery
 from hub.query.views import decision_for
 from hub.web.member import for_members
@@ -54,11 +54,12 @@ def home(request: HttpRequest, caller: Caller) -> HttpResponseBase:
 @for_members
 def dataset(request: HttpRequest, caller: Caller, key: str) -> HttpResponseBase:
     """What the dataset is, what the visitor may see of it and why, and its first rows."""
+    agreement = request.GET.get("agreement", "")
     thing = with_freshness(visible_datasets(caller).filter(key=key)).select_related("relation").first()
     if thing is None:
         raise Http404
     try:
-        decision = decision_for(caller, key)
+        decision = decision_for(caller, key, agreement=agreement)
     except NotFound:
         raise Http404 from None
     told = explanation(decision, full=manages(caller, thing))
@@ -69,8 +70,9 @@ def dataset(request: HttpRequest, caller: Caller, key: str) -> HttpResponseBase:
         "told": told,
         "access": availability(decision),
         "fields": [{**field, "field": described[field["name"]]} for field in told["fields"]],
-        "preview": _preview(caller, key) if decision.permit else None,
-        "curl": _curl(key),
+        "preview": _preview(caller, key, agreement) if decision.permit else None,
+        "agreement": agreement,
+        "curl": _curl(key, agreement),
         "address": f"{settings.HUB_URL}/api/v1/datasets/{key}",
     }
     return render(request, "web/dataset.html", page)
@@ -87,16 +89,17 @@ def _narrowed(datasets: QuerySet[Dataset], asked: dict[str, str]) -> QuerySet[Da
     return datasets.filter(**{column: asked[name] for name, column in columns.items() if asked[name]})
 
 
-def _preview(caller: Caller, key: str) -> dict[str, Any] | None:
+def _preview(caller: Caller, key: str, agreement: str) -> dict[str, Any] | None:
     """The first rows of the visitor's view, and their names; a read like any other, with its record."""
     try:
-        page = read_rows(caller, key, RowsQuery(limit=_PREVIEWED, numbers_as_strings=True))
+        page = read_rows(caller, key, RowsQuery(limit=_PREVIEWED, numbers_as_strings=True), Purpose(agreement))
     except HubError:
         return None
     rows = json.loads(f"[{page.rows}]")
     return {"names": list(rows[0]) if rows else [], "rows": rows, "receipt": page.receipt}
 
 
-def _curl(key: str) -> str:
-    query = urlencode({"limit": 10})
-    return f'curl -H "Authorization: Bearer $TOKEN" "{settings.HUB_URL}/api/v1/datasets/{key}/rows?{query}"'
+def _curl(key: str, agreement: str) -> str:
+    header = f' -H "Hub-Agreement: {agreement}"' if agreement else ""
+    address = f"{settings.HUB_URL}/api/v1/datasets/{key}/rows?{urlencode({'limit': 10})}"
+    return f'curl -H "Authorization: Bearer $TOKEN"{header} "{address}"'

@@ -124,8 +124,8 @@ def _told(rule: Rule) -> dict[str, Any]:
     access = rule_facts(rule).access
     return {
         "rule": rule,
-        "target": target_of(rule),
-        "party": party_of(rule),
+        "target": str(target_of(rule)),
+        "party": str(party_of(rule)),
         "what": access.as_json() if access is not None else rule.effect,
         "is_overdue": rule.status == Rule.Status.APPROVED and is_overdue(rule),
         "problem": problem_of(rule),
