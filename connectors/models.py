@@ -5,6 +5,7 @@ import uuid
 from django.db import models
 from django.db.models import Q
 from django.utils.timezone import now
+from guardian.models import GroupObjectPermissionBase
 
 from hub.accounts.models import Agency
 from hub.catalog.models import Dataset
@@ -22,8 +23,20 @@ class Source(models.Model):
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=now)
 
+    class Meta:
+        permissions = [
+            ("edit_source", "Changes the source, and what is read from it"),
+            ("load_source", "Reaches for the source, and starts runs from it"),
+        ]
+
     def __str__(self) -> str:
         return self.key
+
+
+class SourceGroupObjectPermission(GroupObjectPermissionBase):
+    """What a team may do with one source, with a key of its own."""
+
+    content_object = models.ForeignKey(Source, on_delete=models.CASCADE)
 
 
 class Stream(models.Model):
