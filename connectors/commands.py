@@ -9,6 +9,7 @@ from django.utils.timezone import now
 from connectors import registry
 from connectors.dispatch import open_run
 from connectors.models import Run, Source, Stream
+from connectors.pacing import check_windows
 from connectors.permissions import require_loader, require_source_editor
 from connectors.schedule import check_schedule, next_due
 from connectors.secrets import seal, unseal
@@ -144,6 +145,7 @@ def _check_settings(kind: str, config: Mapping[str, Any], secrets: Mapping[str, 
     errors += registry.faults(connector.secrets_schema, dict(secrets), "secrets")
     if errors:
         raise Invalid(errors[0].message, code="settings-invalid", errors=errors)
+    check_windows(config)
 
 
 def _check_stream(stream: Stream) -> None:

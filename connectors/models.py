@@ -12,7 +12,10 @@ from hub.catalog.models import Dataset
 
 
 class Source(models.Model):
-    """A department's system that streams read from. ``secrets`` is sealed with the hub's key."""
+    """A department's system that streams read from. ``secrets`` is sealed with the hub's key.
+
+    ``failures`` counts the runs in a row that found it down; it is left alone until ``paused_until``.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     agency = models.ForeignKey(Agency, on_delete=models.PROTECT, related_name="sources")
@@ -22,6 +25,8 @@ class Source(models.Model):
     secrets = models.BinaryField(default=b"")
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=now)
+    failures = models.PositiveIntegerField(default=0)
+    paused_until = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         permissions = [

@@ -2,24 +2,24 @@
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import chain
 from uuid import UUID
 
-from django.db import DatabaseError, transaction
-from django.utils.timezone import now
+from django.db import DatabaseError, connections, transaction
 
 from connectors.base import Batch, Connector, Extract
-from connectors.lease import Heartbeat, LeaseLost, Progress, claim
+from connectors.lease import Heartbeat, LeaseLost, Progress, claim, end_early, finish
 from connectors.models import Run, Stream
+from connectors.pacing import note_answer, note_down
 from connectors.queries import connector_of
 from connectors.terms import Terms
 from hub.accounts.caller import HUB
 from hub.audit.commands import record
 from hub.catalog.commands import set_fields
-from hub.errors import Conflict, HubError
+from hub.errors import HubError, SourceDown
 from hub.store.intake import quarantine, staging
 from hub.store.intake.contract import contract_of
 from hub.store.intake.load import Outcome, publish
@@ -36,8 +36,11 @@ class Held(HubError):
     status = 409
 
 
-def carry_out(run_id: UUID) -> None:
-    """Work on the run if it is free; whatever happens, the run says how it ended."""
+def carry_out(run_id: UUID, interrupt: Callable[[], None] | None = None) -> None:
+    """Work on the run if it is free; whatever happens, the run says how it ended.
+
+    ``interrupt`` raises an exception in this thread, from another one that finds that the run is to end.
+    """
     run = claim(run_id)
     if run is None:
         return
@@ -45,18 +48,12 @@ def carry_out(run_id: UUID) -> None:
     try:
         if run.attempts > MAX_ATTEMPTS:
             raise _poisonous()
-        with Heartbeat(run, work.progress) as heartbeat:
+        with Heartbeat(run, work.progress, interrupt) as heartbeat:
             work.heartbeat = heartbeat
             work.carry_out()
-    except LeaseLost:
-        work.give_up()
-    except Held as error:
-        work.end(Run.Status.HELD, error)
-    except HubError as error:
-        work.end(Run.Status.FAILED, error)
+        note_answer(run.stream)
     except Exception as error:
-        log.exception("run %s of %s failed", run.pk, run.stream.key)
-        work.end(Run.Status.FAILED, _internal(error))
+        work.end_by(error)
 
 
 @dataclass
@@ -203,6 +200,17 @@ class _Work:
         if greatest is not None:
             Stream.objects.filter(pk=self.stream.pk).update(cursor_value=greatest)
 
+    def end_by(self, error: Exception) -> None:
+        """Say how the run ended; where it was told to end, whatever came of that is no failure of its own."""
+        if isinstance(error, LeaseLost) or (self.heartbeat is not None and self.heartbeat.is_over):
+            connections.close_all()  # whatever was broken off within them
+            self.give_up()
+        elif isinstance(error, HubError):
+            self.end(Run.Status.HELD if isinstance(error, Held) else Run.Status.FAILED, error)
+        else:
+            log.error("run %s of %s failed", self.run.pk, self.stream.key, exc_info=error)
+            self.end(Run.Status.FAILED, _internal(error))
+
     def end(self, status: Run.Status, error: HubError) -> None:
         """Write down how the run ended without a change to the data."""
         try:
@@ -215,26 +223,22 @@ class _Work:
             )
         except LeaseLost:
             log.warning("run %s was taken over; its end is the other worker's to tell", self.run.pk)
+            return
+        if isinstance(error, SourceDown):
+            note_down(self.stream, error)
+        else:
+            note_answer(self.stream)
 
     def give_up(self) -> None:
-        """Of a run that was cancelled, say so; one that another worker has is left alone."""
-        if self.heartbeat is not None and self.heartbeat.is_cancelled:
-            self.end(Run.Status.CANCELLED, Conflict("The run was cancelled; nothing was changed.", code="cancelled"))
+        """Of a run that was cancelled or took too long, say so; one that another worker has is left alone."""
+        if self.heartbeat is not None and self.heartbeat.ended_by is not None:
+            with suppress(LeaseLost):  # the heartbeat has said so already
+                end_early(self.run, self.progress, self.heartbeat.ended_by)
 
     def _end(self, status: Run.Status, **values: object) -> None:
-        """The last word on the run; raises ``LeaseLost`` where the fence has grown, which undoes the transaction."""
-        ended = Run.objects.filter(pk=self.run.pk, fence=self.run.fence, status=Run.Status.RUNNING).update(
-            status=status,
-            stage=self.progress.stage if status in (Run.Status.FAILED, Run.Status.HELD) else "",
-            finished_at=now(),
-            lease_until=None,
-            rows_read=self.progress.rows_read,
-            bytes=self.progress.bytes,
-            timings={name: round(seconds, 3) for name, seconds in self.timings.items()},
-            **values,
-        )
-        if not ended:
-            raise LeaseLost
+        """The last word on the run; ``LeaseLost`` undoes the transaction."""
+        timings = {name: round(seconds, 3) for name, seconds in self.timings.items()}
+        finish(self.run, status, self.progress, timings=timings, **values)
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:
