@@ -83,6 +83,7 @@ class Run(models.Model):
         CANCELLED = "cancelled"
 
     OPEN = (Status.QUEUED, Status.RUNNING)
+    GOOD = (Status.SUCCEEDED, Status.PARTIAL)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="runs")

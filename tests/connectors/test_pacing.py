@@ -17,6 +17,7 @@ from connectors.dispatch import RESENT_AFTER, tick
 from connectors.lease import claim
 from connectors.models import Outbox, Run, Source, Stream
 from connectors.pacing import Window, next_open, note_answer, note_down
+from connectors.queries import pace_of
 from connectors.runner import carry_out
 from connectors.testing import Asked, Reply, serving
 from hub.accounts.caller import HUB
@@ -275,3 +276,24 @@ def _on_its_own(act: Callable[[], Any]) -> None:
         act()
     finally:
         connections.close_all()
+
+
+def test_run_at_work_tells_its_rate_and_how_long_it_may_take(stream: Stream) -> None:
+    begun = now() - timedelta(seconds=10)
+    Run.objects.create(stream=stream, status="succeeded", rows_read=3000)
+    run = Run.objects.create(stream=stream, status="running", rows_read=1000, started_at=begun, lease_until=now())
+
+    pace = pace_of(run)
+
+    assert pace.rate == pytest.approx(100, rel=0.1)
+    assert pace.remaining == pytest.approx(20, rel=0.1)
+    run.rows_read = 4000
+    assert pace_of(run).remaining is None
+
+
+def test_run_that_waits_says_for_what(stream: Stream) -> None:
+    runs = [request_run(actor=HUB, stream=one) for one in (stream, _other_stream(stream, 1), _other_stream(stream, 2))]
+    assert pace_of(runs[2]).waits_for == "worker"
+
+    assert all(claim(run.pk) for run in runs[:2])
+    assert pace_of(runs[2]).waits_for == "source"

@@ -19,14 +19,17 @@ class Kind(serializers.Serializer[Any]):
 
 
 class SourceShown(serializers.ModelSerializer[Source]):
-    """A department's system; its secrets are never told."""
+    """A department's system; its secrets are never told.
+
+    `failures` counts the runs in a row that found it down; the schedule leaves it alone until `paused_until`.
+    """
 
     agency = serializers.CharField(source="agency.code")
     config = ObjectField()
 
     class Meta:
         model = Source
-        fields = ("key", "agency", "kind", "config", "is_active", "created_at")
+        fields = ("key", "agency", "kind", "config", "is_active", "created_at", "failures", "paused_until")
 
 
 class SourceChange(Body):

@@ -68,4 +68,4 @@ class Rejects(ListView):
 
 def _runs(caller: Caller) -> QuerySet[Run]:
     mine = of_agency(caller, "stream__source__agency__code", "stream__dataset__agency__code")
-    return Run.objects.filter(mine).select_related("stream__dataset__agency")
+    return Run.objects.filter(mine).select_related("stream__source", "stream__dataset__agency")
