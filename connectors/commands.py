@@ -7,8 +7,8 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from connectors import registry
-from connectors.dispatch import open_run
-from connectors.models import Run, Source, Stream
+from connectors.dispatch import announce, open_run
+from connectors.models import Outbox, Run, Source, Stream
 from connectors.pacing import check_windows
 from connectors.permissions import require_loader, require_source_editor
 from connectors.schedule import check_schedule, next_due
@@ -129,6 +129,45 @@ def cancel_run(*, actor: Caller, run: Run) -> Run:
         run.error_message = "The run was cancelled before it began."
     run.save()
     record(actor=actor, kind="run.cancelled", dataset=run.stream.dataset.key, subject=str(run.pk))
+    return run
+
+
+@transaction.atomic
+def release_run(*, actor: Caller, run: Run) -> Run:
+    """Let a held run go on: it reads again, and the difference that a person has seen passes, but no more than that."""
+    run = _held(actor, run)
+    if Run.objects.filter(stream=run.stream, status__in=Run.OPEN).exists():
+        raise Conflict("Another run of the stream is on its way.", hint="Wait for its end; it takes this one's place.")
+    accepted = {**run.accepted, run.error_code: run.difference}
+    record(actor=actor, kind="run.released", dataset=run.stream.dataset.key, subject=str(run.pk), accepted=accepted)
+    run.status, run.accepted, run.difference, run.attempts = Run.Status.QUEUED, accepted, {}, 0
+    run.error_code = run.error_message = run.error_hint = run.stage = ""
+    run.finished_at = None
+    run.save()
+    Outbox.objects.update_or_create(run=run, defaults={"sent_at": None})
+    announce(run.pk)
+    return run
+
+
+@transaction.atomic
+def drop_run(*, actor: Caller, run: Run) -> Run:
+    """End a held run: the dataset stays as it is."""
+    run = _held(actor, run)
+    run.status, run.finished_at = Run.Status.CANCELLED, now()
+    run.save(update_fields=["status", "finished_at"])
+    record(actor=actor, kind="run.dropped", dataset=run.stream.dataset.key, subject=str(run.pk))
+    return run
+
+
+def _held(actor: Caller, run: Run) -> Run:
+    require_loader(actor, run.stream)
+    run = (
+        Run.objects.select_for_update(of=("self",))
+        .select_related("stream__dataset__agency", "stream__source")
+        .get(pk=run.pk)
+    )
+    if run.status != Run.Status.HELD:
+        raise Conflict(f"The run is not held: it is {run.status}.", code="run-not-held", hint="Look at it again.")
     return run
 
 

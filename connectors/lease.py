@@ -77,6 +77,17 @@ def finish(run: Run, status: str, progress: Progress, **values: object) -> None:
         raise LeaseLost
 
 
+def supersede(run: Run) -> None:
+    """What waits for a person of the same stream, and was begun before ``run``, has nothing more to say."""
+    waiting = Run.objects.filter(stream=run.stream_id, status=Run.Status.HELD).exclude(pk=run.pk)
+    waiting.update(
+        status=Run.Status.CANCELLED,
+        error_code="superseded",
+        error_message="A later run of the stream has come to its end.",
+        error_hint="Look at that one.",
+    )
+
+
 class Heartbeat(threading.Thread):
     """Renews the lease of ``run`` and shows its progress, on a connection of its own, until stopped.
 

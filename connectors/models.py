@@ -71,7 +71,10 @@ class Stream(models.Model):
 
 
 class Run(models.Model):
-    """One attempt to bring a stream up to date. ``fence`` grows with every worker that takes it over."""
+    """One attempt to bring a stream up to date. ``fence`` grows with every worker that takes it over.
+
+    ``difference`` is what a held run would change beyond the contract, ``accepted`` what a person let pass, by code.
+    """
 
     class Status(models.TextChoices):
         QUEUED = "queued"
@@ -109,6 +112,9 @@ class Run(models.Model):
     bytes = models.BigIntegerField(default=0)
     version = models.PositiveIntegerField(null=True, blank=True)
     timings = models.JSONField(default=dict)
+
+    difference = models.JSONField(default=dict, blank=True)
+    accepted = models.JSONField(default=dict, blank=True)
 
     error_code = models.CharField(max_length=60, blank=True)
     error_message = models.TextField(blank=True)

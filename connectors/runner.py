@@ -11,11 +11,12 @@ from uuid import UUID
 from django.db import DatabaseError, connections, transaction
 
 from connectors.base import Batch, Connector, Extract
-from connectors.lease import Heartbeat, LeaseLost, Progress, claim, end_early, finish
+from connectors.holding import Bounds, Held
+from connectors.lease import Heartbeat, LeaseLost, Progress, claim, end_early, finish, supersede
 from connectors.models import Run, Stream
 from connectors.pacing import note_answer, note_down
 from connectors.queries import connector_of
-from connectors.terms import Terms
+from hub.accounts import mail
 from hub.accounts.caller import HUB
 from hub.audit.commands import record
 from hub.catalog.commands import set_fields
@@ -28,12 +29,6 @@ from hub.store.tables import drop_generations, ensure_relation
 
 MAX_ATTEMPTS = 3
 log = logging.getLogger(__name__)
-
-
-class Held(HubError):
-    """The run would change more than the stream's contract allows: a person has to look."""
-
-    status = 409
 
 
 def carry_out(run_id: UUID, interrupt: Callable[[], None] | None = None) -> None:
@@ -69,7 +64,7 @@ class _Work:
     def __post_init__(self) -> None:
         self.stream: Stream = self.run.stream
         self.dataset = self.stream.dataset
-        self.terms = Terms.parse(self.stream.contract)
+        self.bounds = Bounds.of(self.run)
 
     def carry_out(self) -> None:
         connector = connector_of(self.stream.source)
@@ -145,21 +140,15 @@ class _Work:
         assert self.heartbeat is not None
         self.heartbeat.check()
         quarantine.keep_broken(self.dataset, self.run.pk, self.broken)
-        rejected, read = self.progress.rejected, self.progress.rows_read
-        if rejected > self.terms.max_rejects * read:
-            raise Held(
-                f"{rejected} of {read} rows break the dataset's contract, more than {self.terms.max_rejects:.1%}.",
-                code="too-many-rejects",
-                hint="Nothing was changed. Look at the run's rejects: correct the source, the field's contract, or the "
-                "stream's max_rejects, and sync again.",
-            )
+        of_wrong_type = quarantine.count_kept(self.run.pk, rule="type")
+        self.bounds.check_rejects(self.progress.rejected, of_wrong_type, self.progress.rows_read)
 
     @transaction.atomic
     def _publish(self, into: Staging, since: float) -> Outcome:
         """Data, change log, version, cursor and counters move together, if the lease still holds at the end."""
         outcome = publish(into, self.dataset, self.stream.mode, self.run.pk)  # type: ignore[arg-type]
         if self.stream.mode == Stream.Mode.REPLACE:
-            self._check_shrinkage(outcome)
+            self.bounds.check_shrinkage(outcome.before, outcome.rows)
         rejected = self.progress.rejected + outcome.rejected
         self._advance_cursor(into)
         self.timings["publish"] = time.monotonic() - since
@@ -175,6 +164,7 @@ class _Work:
             deleted=outcome.deleted,
             rejected=rejected,
         )
+        supersede(self.run)
         self._end(
             status,
             rejected=rejected,
@@ -186,15 +176,6 @@ class _Work:
         )
         return outcome
 
-    def _check_shrinkage(self, outcome: Outcome) -> None:
-        lost = outcome.before - outcome.rows
-        if outcome.before and lost > self.terms.max_shrink * outcome.before:
-            raise Held(
-                f"The dataset would go from {outcome.before} rows to {outcome.rows}.",
-                code="shrinks-too-much",
-                hint="Nothing was changed. If the source is right, raise the stream's max_shrink for one run.",
-            )
-
     def _advance_cursor(self, into: Staging) -> None:
         greatest = staging.greatest(into, self.stream.cursor) if self.stream.cursor else None
         if greatest is not None:
@@ -205,13 +186,35 @@ class _Work:
         if isinstance(error, LeaseLost) or (self.heartbeat is not None and self.heartbeat.is_over):
             connections.close_all()  # whatever was broken off within them
             self.give_up()
+        elif isinstance(error, Held):
+            self._hold(error)
         elif isinstance(error, HubError):
-            self.end(Run.Status.HELD if isinstance(error, Held) else Run.Status.FAILED, error)
+            self.end(Run.Status.FAILED, error)
         else:
             log.error("run %s of %s failed", self.run.pk, self.stream.key, exc_info=error)
             self.end(Run.Status.FAILED, _internal(error))
 
-    def end(self, status: Run.Status, error: HubError) -> None:
+    @transaction.atomic
+    def _hold(self, error: Held) -> None:
+        """Let the run wait for a person; one that waited before it has been overtaken."""
+        self.end(Run.Status.HELD, error, difference=error.difference)
+        supersede(self.run)
+        record(
+            actor=HUB,
+            kind="run.held",
+            dataset=self.dataset.key,
+            subject=str(self.run.pk),
+            code=error.code,
+            difference=error.difference,
+        )
+        mail.post(
+            agency=self.dataset.agency.code,
+            roles=("publisher",),
+            subject=f"A run of {self.stream.key} waits for you",
+            text=f"{error.message}\n\n{error.hint}\n\n{mail.address(f'/runs/{self.run.pk}')}\n",
+        )
+
+    def end(self, status: Run.Status, error: HubError, **values: object) -> None:
         """Write down how the run ended without a change to the data."""
         try:
             self._end(
@@ -220,6 +223,7 @@ class _Work:
                 error_code=error.code,
                 error_message=error.message,
                 error_hint=error.hint,
+                **values,
             )
         except LeaseLost:
             log.warning("run %s was taken over; its end is the other worker's to tell", self.run.pk)

@@ -7,6 +7,7 @@ from rest_framework import serializers
 
 from connectors.models import Run
 from connectors.queries import pace_of
+from hub.api.serializers.parts import ObjectField
 from hub.store.models import Rejected
 
 
@@ -34,6 +35,7 @@ class RunShown(serializers.ModelSerializer[Run]):
     status = serializers.ChoiceField(choices=Run.Status.values)
     timings = serializers.DictField(child=serializers.FloatField())
     pace = serializers.SerializerMethodField()
+    difference = ObjectField(help_text="What a held run would change beyond the stream's contract.")
     error = serializers.SerializerMethodField()
 
     class Meta:
@@ -61,6 +63,7 @@ class RunShown(serializers.ModelSerializer[Run]):
             "version",
             "timings",
             "pace",
+            "difference",
             "error",
         )
 

@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from connectors.commands import cancel_run
+from connectors.commands import cancel_run, drop_run, release_run
 from connectors.models import Run
 from hub.accounts.caller import Caller
 from hub.accounts.queries import of_agency
@@ -47,6 +47,23 @@ class Cancel(ApiView):
     def post(self, request: Request, id: UUID) -> Response:
         run = cancel_run(actor=self.caller, run=found(_runs(self.caller), "run", pk=id))
         return self.one(run, RunShown, status=202)
+
+
+class Release(ApiView):
+    """A person's word on a held run: go on."""
+
+    @operation("Let a held run go on, with the difference that was shown", RunShown, status=202, problems=(403, 409))
+    def post(self, request: Request, id: UUID) -> Response:
+        run = release_run(actor=self.caller, run=found(_runs(self.caller), "run", pk=id))
+        return self.one(run, RunShown, status=202)
+
+
+class Drop(ApiView):
+    """A person's word on a held run: leave it."""
+
+    @operation("Drop a held run; the data stays as it was", RunShown, problems=(403, 409))
+    def post(self, request: Request, id: UUID) -> Response:
+        return self.one(drop_run(actor=self.caller, run=found(_runs(self.caller), "run", pk=id)), RunShown)
 
 
 class Rejects(ListView):
