@@ -13,7 +13,7 @@ class Column:
     """One column a source offers, as the field it would become.
 
     ``title`` is the source's own spelling where that is no field name; ``hint`` is a word on personal data found in
-    name or sample, such as ``phone``, empty without a finding.
+    name or sample, such as ``phone``, and ``ground`` what it was found by; both are empty without a finding.
     """
 
     name: str
@@ -21,6 +21,7 @@ class Column:
     required: bool = False
     hint: str = ""
     title: str = ""
+    ground: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,12 +57,16 @@ class Reached(serializers.Serializer[Any]):
 
 
 class OfferedColumn(serializers.Serializer[Any]):
-    """A column as the field it would become; `hint` is a word on personal data, where some was recognised."""
+    """A column as the field it would become.
+
+    `hint` is a word on personal data, where some was recognised, and `ground` what it was recognised by.
+    """
 
     name = serializers.CharField()
     type = serializers.CharField()
     required = serializers.BooleanField()  # type: ignore[assignment]
     hint = serializers.CharField(allow_blank=True)
+    ground = serializers.CharField(allow_blank=True)
     title = serializers.CharField(allow_blank=True)
 
 
