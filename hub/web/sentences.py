@@ -124,9 +124,6 @@ _SENTENCES: Final = (
     gettext_noop(
         "In %(some)s of %(rows)s rows a value is missing, so that the filter is not decided: it does not admit them."
     ),
-    gettext_noop(
-        "In %(some)s of %(rows)s rows a value is missing, so that the filter is not decided: it takes away them."
-    ),
     gettext_noop("No text in %(field)s is longer than %(length)s: all of them stay whole."),
     gettext_noop("%(dataset)s has no field %(field)s any more."),
     gettext_noop("%(field)s cannot be shown so any more; it is hidden."),
@@ -135,6 +132,9 @@ _SENTENCES: Final = (
     gettext_noop("The filter or access cannot be read any more and counts at its strictest."),
 )
 _OTHERWISE: Final = {
+    "In %(some)s of %(rows)s rows %(why)s: it takes away them.": gettext_noop(
+        "In %(some)s of %(rows)s rows a value is missing, so that the filter is not decided: it takes them away."
+    ),
     "%(name)s is missing.": gettext_noop("This is missing."),
     "%(name)s has at most %(most)s characters.": gettext_noop("This has at most %(most)s characters."),
     "%(later)s is later than %(earlier)s.": gettext_noop("This comes after the beginning."),
@@ -167,7 +167,8 @@ def said(sentence: str) -> str:
     placed = _PLACE.fullmatch(sentence)
     if placed is not None:
         place = _("%(what)s (character %(at)s)") % {"what": said(placed["before"]), "at": placed["at"]}
-        return f"{place}{placed['after'][:1]}{said(placed['after'][1:])}"
+        then = said(placed["after"].strip())
+        return _("%(first)s. %(then)s") % {"first": place, "then": then} if then else place
     for pattern, ours in _patterns():
         found = pattern.fullmatch(sentence)
         if found is not None:

@@ -79,7 +79,7 @@ def label(field: str) -> Any:
     """What the form calls a field, with the part of it that is meant; as it is where no form has it."""
     head, _dot, part = field.partition(".")
     name = _LABELS.get(head.partition("[")[0])
-    return field if name is None else f"{name} {part}" if head == "fields" and part else name
+    return field if name is None else part if head == "fields" and part else name
 
 
 @register.filter

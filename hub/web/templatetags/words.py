@@ -97,12 +97,12 @@ _GROUNDS = {
 }
 _DECISIONS = {
     "permit": _("may read"),
-    "denied": _("is not shared with it"),
-    "closed": _("is shared with nobody"),
-    "agreement-required": _("wants an agreement to be named"),
+    "denied": _("not shared"),
+    "closed": _("shared with nobody"),
+    "agreement-required": _("an agreement must be named"),
     "agreement-invalid": _("the agreement does not serve"),
     "retired": _("retired"),
-    "not-found": _("is not there for it"),
+    "not-found": _("not there"),
 }
 _UNITS = {"day": _("day"), "month": _("month"), "year": _("year")}
 
