@@ -73,7 +73,7 @@ def faults_of(error: HubError) -> tuple[FieldError, ...]:
     """What to show beside a form, in the visitor's language: each fault at its field, or the error as a whole."""
     if error.errors:
         return tuple(FieldError(fault.field, fault.code, said(fault.message)) for fault in error.errors)
-    return (FieldError("", error.code, f"{said(error.message)} {said(error.hint)}".strip()),)
+    return (FieldError("", error.code, said(error.message, error.hint)),)
 
 
 def may(check: Callable[..., None], *args: Any) -> bool:

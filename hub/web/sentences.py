@@ -91,6 +91,9 @@ _SENTENCES: Final = (
     gettext_noop("Ending agreements"),
     gettext_noop("Apply to %(agency)s to see in clear: %(fields)s."),
     gettext_noop("Name an agreement of yours that is in force and about %(dataset)s, or none."),
+    gettext_noop("The data is the caller's own agency's."),
+    gettext_noop("The dataset is retired and gives no rows."),
+    gettext_noop("The agreement is not the caller's, not in force or not about this dataset."),
     # What is wrong with a filter.
     gettext_noop("There is no field %(name)s"),
     gettext_noop("%(value)s is no text; LIKE and CASEI work on texts only"),
@@ -146,6 +149,8 @@ _OTHERWISE: Final = {
     "%(key)s is no key: letters, digits, and . _ - between them.": gettext_noop(
         "A key has letters and digits, with . _ and - between them."
     ),
+    "%(text)s is no party. %(so)s": gettext_noop("Write everyone, group:…, agency:… or client:…/…."),
+    "%(text)s is no target. %(so)s": gettext_noop("Write *, agency.*, agency.dataset or agency.dataset#field."),
     "%(text)s is no party.": gettext_noop("Write everyone, group:…, agency:… or client:…/…."),
     "%(text)s is no target.": gettext_noop("Write *, agency.*, agency.dataset or agency.dataset#field."),
     "A rule on a field has an access, no %(key)s.": gettext_noop(
@@ -162,8 +167,14 @@ _OTHERWISE: Final = {
 _PLACE: Final = re.compile(r"(?P<before>.*?) \(character (?P<at>\d+)\)(?P<after>.*)", re.DOTALL)
 
 
-def said(sentence: str) -> str:
-    """``sentence`` in the visitor's language; one that is not known here stays as it is."""
+def said(sentence: str, hint: str = "") -> str:
+    """``sentence``, and its hint, in the visitor's language; what is not known here stays as it is."""
+    whole = f"{sentence} {hint}".strip()
+    told = _said(whole)
+    return f"{_said(sentence)} {_said(hint)}" if hint and told == whole else told
+
+
+def _said(sentence: str) -> str:
     placed = _PLACE.fullmatch(sentence)
     if placed is not None:
         place = _("%(what)s (character %(at)s)") % {"what": said(placed["before"]), "at": placed["at"]}

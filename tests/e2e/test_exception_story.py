@@ -65,7 +65,7 @@ select = {{ path = "wells.csv" }}
 PASSWORD = "correct horse battery"
 OPEN = {"well": "W-1", "owner": "owner-555"}
 CLOSED = {"well": "W-1"}
-GRANTED_SECONDS = 20
+GRANTED_SECONDS = 25
 
 
 @dataclass(frozen=True)
@@ -139,15 +139,15 @@ def _signed_in(stage: Stage, page: Page, email: str) -> Page:
 def _draft(stage: Stage, page: Page, key: str, party: str, access: str, reason: str) -> None:
     page.goto(f"{stage.hub.url}/rules")
     page.get_by_role("link", name="Draft a rule").click()
-    page.get_by_label("Key").fill(key)
+    page.get_by_label("Key", exact=True).fill(key)
     page.get_by_label("On what").fill("water.wells#owner")
     page.get_by_label("For whom").fill(party)
-    page.get_by_label("Effect").select_option("")
+    page.get_by_label("Effect", exact=True).select_option("")
     page.locator("#access-field").select_option(access)
     page.get_by_label("Reason, as those who are concerned read it").fill(reason)
-    page.get_by_label("Law").fill("Privacy Act")
-    page.get_by_label("Article").fill("7")
-    page.get_by_label("Kind").select_option("law")
+    page.get_by_label("Law", exact=True).fill("Privacy Act")
+    page.get_by_label("Article", exact=True).fill("7")
+    page.get_by_label("Kind", exact=True).select_option("law")
     page.get_by_role("button", name="Save the draft").click()
     expect(page.get_by_text("it binds nobody until another reviewer approves it")).to_be_visible()
 
@@ -178,7 +178,7 @@ def _read_why_and_apply(stage: Stage, page: Page) -> None:
     expect(row).to_contain_text("Owners are private persons")
     expect(row).to_contain_text("Privacy Act, 7")
     page.get_by_role("link", name="Apply for more").click()
-    page.get_by_label("Purpose").fill("Owners are told of road works")
+    page.get_by_label("Purpose", exact=True).fill("Owners are told of road works")
     page.locator("#access-owner").select_option("clear")
     page.get_by_label("Until (UTC)", exact=True).fill(_text(datetime.now(UTC) + timedelta(days=30)))
     page.get_by_role("button", name="Apply").click()
