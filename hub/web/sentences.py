@@ -134,6 +134,7 @@ _SENTENCES: Final = (
     gettext_noop("The filter cannot be read any more and takes every row: %(why)s"),
     gettext_noop("The filter or access cannot be read any more and counts at its strictest."),
 )
+# What the portal says in words of its own, which have the hint in them.
 _OTHERWISE: Final = {
     "In %(some)s of %(rows)s rows %(why)s: it takes away them.": gettext_noop(
         "In %(some)s of %(rows)s rows a value is missing, so that the filter is not decided: it takes them away."
@@ -149,8 +150,6 @@ _OTHERWISE: Final = {
     "%(key)s is no key: letters, digits, and . _ - between them.": gettext_noop(
         "A key has letters and digits, with . _ and - between them."
     ),
-    "%(text)s is no party. %(so)s": gettext_noop("Write everyone, group:…, agency:… or client:…/…."),
-    "%(text)s is no target. %(so)s": gettext_noop("Write *, agency.*, agency.dataset or agency.dataset#field."),
     "%(text)s is no party.": gettext_noop("Write everyone, group:…, agency:… or client:…/…."),
     "%(text)s is no target.": gettext_noop("Write *, agency.*, agency.dataset or agency.dataset#field."),
     "A rule on a field has an access, no %(key)s.": gettext_noop(
@@ -169,9 +168,9 @@ _PLACE: Final = re.compile(r"(?P<before>.*?) \(character (?P<at>\d+)\)(?P<after>
 
 def said(sentence: str, hint: str = "") -> str:
     """``sentence``, and its hint, in the visitor's language; what is not known here stays as it is."""
-    whole = f"{sentence} {hint}".strip()
-    told = _said(whole)
-    return f"{_said(sentence)} {_said(hint)}" if hint and told == whole else told
+    told = _said(sentence)
+    has_hint = any(pattern.fullmatch(sentence) for pattern, ours in _patterns() if ours in _OTHERWISE.values())
+    return told if has_hint or not hint else f"{told} {_said(hint)}"
 
 
 def _said(sentence: str) -> str:

@@ -126,3 +126,5 @@ def test_what_commands_say_is_plain_in_english_too() -> None:
         assert said("valid_to is missing.") == "This is missing."
         assert said(round_) == "Say beside it to what it is rounded, such as 1000 or month."
         assert said("There is no agency opss.") == "There is no agency opss."
+        assert said("'x' is no party.", "everyone, agency:…") == "Write everyone, group:…, agency:… or client:…/…."
+        assert said("The rule r is draft.", "Look at it again.") == "The rule r is draft. Look at it again."
