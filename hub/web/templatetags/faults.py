@@ -69,9 +69,9 @@ def fault(context: Mapping[str, Any], place: str) -> SafeString | str:
 
 
 @register.filter
-def said(sentence: str) -> str:
+def said(sentence: object) -> str:
     """A sentence of the hub's in the visitor's language."""
-    return sentences.said(sentence)
+    return sentences.said(str(sentence))
 
 
 @register.filter
