@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 OpenPage = Callable[..., Page]
+
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="module")
