@@ -5,13 +5,13 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from hub.accounts.caller import Caller
 from hub.accounts.commands import create_agency, remove_member, set_member, switch_agency
 from hub.accounts.models import MEMBER_ROLES, ROLES, Agency, Membership
 from hub.errors import HubError
-from hub.web.member import faults_of, for_members
+from hub.web.member import acts_on, faults_of, for_members
 
 
 @never_cache
@@ -24,15 +24,16 @@ def people(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     agency = get_object_or_404(Agency, code=code)
     if request.method != "POST":
         return _people(request, caller, agency)
-    email = request.POST.get("email", "")
+    email, roles = request.POST.get("email", ""), request.POST.getlist("roles")
     try:
-        _, link = set_member(actor=caller, agency=agency, email=email, roles=request.POST.getlist("roles"))
+        _, link = set_member(actor=caller, agency=agency, email=email, roles=roles)
     except HubError as error:
-        return _people(request, caller, agency, faults=faults_of(error), email=email, status=error.status)
+        typed = {"faults": faults_of(error), "email": email, "chosen": roles}
+        return _people(request, caller, agency, status=error.status, **typed)
     return _people(request, caller, agency, invited=email, link=f"{settings.HUB_URL}{link}" if link else "")
 
 
-@require_POST
+@acts_on("people")
 @for_members
 def remove(request: HttpRequest, caller: Caller, id: int) -> HttpResponseBase:
     """End a membership in the visitor's agency; administrators of the hub end any."""
@@ -61,7 +62,7 @@ def agencies(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     return redirect("agencies")
 
 
-@require_POST
+@acts_on("agencies")
 @for_members
 def switch(request: HttpRequest, caller: Caller, code: str) -> HttpResponseBase:
     """Switch an agency off, or on again."""
