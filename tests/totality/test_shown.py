@@ -88,6 +88,22 @@ def test_step_keeps_all_its_digits(to: str) -> None:
     assert Access.parse(access.as_json()) == access
 
 
+@pytest.mark.parametrize("type_", ["boolean", "time", "json", "geometry", "integer"])
+def test_field_is_hidden_behind_a_rounding_that_its_type_has_not(
+    dataset: Dataset,
+    load: Callable[..., Outcome],
+    mask: Callable[[Mapping[str, Access]], None],
+    read: Callable[..., RowsPage],
+    type_: FieldType,
+) -> None:
+    load([{"id": "1", type_: STORED[type_][1]}])
+    mask({type_: Access("round", to=Decimal("2.5"))})
+
+    (row,) = oracle.exact(f"[{read().rows}]")
+
+    assert set(row) == {"id", *FIELD_TYPES} - {type_}
+
+
 def test_every_field_has_its_extremes_and_a_null() -> None:
     assert set(STORED) == set(FIELD_TYPES)
     assert all(rows()[-1][type_] is None for type_ in FIELD_TYPES)
