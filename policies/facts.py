@@ -172,6 +172,10 @@ class RuleFacts:
         return self.effect != "permit" and not self.target.field
 
     @property
+    def takes_rows(self) -> bool:
+        return self.filter is not None and self.is_prohibit
+
+    @property
     def specificity(self) -> tuple[int, int]:
         """The target counts first, then the party."""
         return TARGET_RANK[self.target.kind], PARTY_RANK[self.party.kind]
