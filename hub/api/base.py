@@ -71,6 +71,8 @@ class ApiView(APIView):
         serializer: type[BaseSerializer[Any]],
         order: tuple[str, ...] = ("key",),
         context: Mapping[str, Any] | None = None,
+        *,
+        is_sparse: bool = False,
         **more: Any,
     ) -> Response:
         """The page of ``things`` that was asked for, narrowed by the parameters that are filters."""
@@ -81,6 +83,7 @@ class ApiView(APIView):
             limit=self.asked.get("limit", DEFAULT_LIMIT),
             after=self.asked.get("cursor", ""),
             binding=repr((self.caller.agency, self.caller.name, self.request.path, sorted(asked.items()))),
+            is_sparse=is_sparse,
         )
         told = serializer(page.items, many=True, context={"caller": self.caller, **(context or {})})
         return Response({"data": told.data, "page": page.told(), **more})

@@ -52,6 +52,13 @@ class Rule(models.Model):
     created_at = models.DateTimeField(default=now)
 
     class Meta:
+        indexes = [
+            models.Index(
+                fields=["status"],
+                condition=Q(target_agency__isnull=True, target_dataset__isnull=True),
+                name="rule_on_the_catalogue",
+            ),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(target_field="", access__isnull=True) & ~Q(effect="")
