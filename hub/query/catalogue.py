@@ -8,7 +8,7 @@ from django.db.models import Case, CharField, Exists, OuterRef, Q, QuerySet, Val
 from hub.accounts.caller import Caller
 from hub.catalog.models import PLAIN, PUBLIC_STATUSES, Dataset, DatasetUserObjectPermission, Field
 from hub.predicates import FieldType
-from hub.query.gate import Gate, agreements_of, id_of
+from hub.query.gate import is_agreed, is_of, passes, passes_under
 from hub.query.views import open_view
 from hub.store.select.relation import Shown
 from policies.facts import Mode
@@ -18,10 +18,8 @@ AccessWord = Literal["open", "on-request", "closed"]
 
 def visible_datasets(caller: Caller) -> QuerySet[Dataset]:
     """Those that exist for ``caller``: exactly the ones for which ``decide`` says so, in whatever mode."""
-    managed, gate = _managed(caller), Gate(caller, None)
-    public = Q(status__in=PUBLIC_STATUSES)
-    led_in = gate.passes() | gate.passes_under(agreements_of(caller))
-    known = Q(is_secret=False) | managed | _own(caller) | led_in
+    managed, public = _managed(caller), Q(status__in=PUBLIC_STATUSES)
+    known = Q(is_secret=False) | managed | _own(caller) | passes(caller, None) | passes_under(caller)
     return Dataset.objects.select_related("agency").filter(_scoped(caller), public | managed, known)
 
 
@@ -120,21 +118,20 @@ def _managed(caller: Caller) -> Q:
     stewarded = DatasetUserObjectPermission.objects.filter(
         content_object=OuterRef("pk"), user__email=caller.email or None, permission__codename="steward_dataset"
     )
-    is_owner = Q(agency=id_of(caller))
+    is_owner = is_of(caller)
     return is_owner if caller.has_role("publisher", "reviewer") else is_owner & Q(Exists(stewarded))
 
 
 def _own(caller: Caller) -> Q:
-    return Q(pk=None) if caller.is_external else Q(agency=id_of(caller))
+    return Q(pk=None) if caller.is_external else is_of(caller)
 
 
 def _readable(caller: Caller, mode: Mode) -> Q:
-    gate = Gate(caller, mode)
     active = ~Q(status=Dataset.Status.RETIRED)
     if not caller.agreement:
-        return active & (_own(caller) | gate.passes())
-    named = agreements_of(caller).filter(key=caller.agreement)
-    serving = named.filter(Q(modes=[]) | Q(modes__contains=[mode]))
+        return active & (_own(caller) | passes(caller, mode))
     is_conditional = Q(sharing_class="conditional")
-    passes = is_conditional & gate.passes_under(serving) | ~is_conditional & gate.passes()
-    return active & ~_own(caller) & Q(Exists(named)) & passes
+    under = is_conditional & passes_under(caller, key=caller.agreement, mode=mode)
+    return (
+        active & ~_own(caller) & is_agreed(caller, caller.agreement) & (under | ~is_conditional & passes(caller, mode))
+    )

@@ -1,117 +1,151 @@
 """Step 3 of a decision for all datasets at once, in SQL."""
 
-from collections.abc import Mapping
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 
-from django.db.models import Case, Exists, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
-from django.db.models.functions import Coalesce, Greatest
-from django.db.models.lookups import Exact, LessThan
+from django.db.models import BooleanField, F, Func, Q
 from django.utils.timezone import now
 
 from hub.accounts.caller import Caller
-from hub.accounts.models import Agency, AgencyGroup, Client
+from hub.store.sql import Sql, join
 from policies.facts import PARTY_RANK, TARGET_RANK, Mode, PartyKind, TargetKind
-from policies.models import Agreement, Rule
-
-_NONE = -1
-"""Below the count of any rule."""
-_FIRM = 999
-"""Above the count of any other rule, and a prohibit's."""
 
 
-class Gate:
-    """The gate of the dataset of the outer query; ``mode`` None asks for any mode at all.
+def passes(caller: Caller, mode: Mode | None) -> Q:
+    """Datasets whose gate lets the caller in by class and rules alone; ``mode`` None asks for any mode at all.
 
     Each candidate counts twice its specificity, a prohibit one more: of the greatest, an even one permits.
     """
-
-    def __init__(self, caller: Caller, mode: Mode | None) -> None:
-        self._rules = _rules(caller)
-        self._permits = Q(effect="permit", is_firm=False)
-        if mode is not None:
-            self._permits &= Q(modes=[]) | Q(modes__contains=[mode])
-        self._prohibits = ~Q(effect="permit") & Q(filter="")
-
-    def passes(self) -> Q:
-        """By class and rules alone."""
-        implied = Case(
-            When(sharing_class="conditional", then=Value(_count("dataset", "everyone") + 1)),
-            default=Value(_count("catalogue", "everyone")),
-        )
-        best = Greatest(*self._best(self._permits | self._prohibits), implied)
-        return Q(sharing_class__in=("unconditional", "conditional")) & Q(Exact(best % Value(2), 0))
-
-    def passes_under(self, agreements: QuerySet[Agreement]) -> Q:
-        """A conditional dataset under one of ``agreements``, where the rules' permits do not count."""
-        outranked = LessThan(Greatest(*self._best(self._prohibits), Value(_NONE)), _count("dataset", "agency"))
-        return Q(sharing_class="conditional") & Q(Exists(agreements)) & Q(outranked)
-
-    def _best(self, which: Q) -> list[Subquery]:
-        """The greatest counts among the rules on the dataset, its agency and the catalogue; null where there are none.
-
-        Three queries, each by its own index; the last does not depend on the dataset and is run once.
-        """
-        rules = self._rules.filter(which).annotate(count=_COUNT).order_by("-count").values("count")
-        levels = (
-            Q(target_dataset=OuterRef("pk")),
-            Q(target_agency=OuterRef("agency"), target_dataset=None),
-            Q(target_agency=None, target_dataset=None),
-        )
-        return [Subquery(rules.filter(level)[:1]) for level in levels]
-
-
-def agreements_of(caller: Caller) -> QuerySet[Agreement]:
-    """Those in force that the caller has on the dataset of the outer query."""
-    moment = now()
-    agreements = Agreement.objects.filter(
-        dataset=OuterRef("pk"), agency=id_of(caller), ended_at=None, valid_from__lte=moment, valid_to__gt=moment
+    implied = Sql(
+        "CASE {sharing_class} WHEN 'conditional' THEN %s ELSE %s END",
+        (_count("dataset", "everyone") + 1, _count("catalogue", "everyone")),
     )
-    return agreements.filter(Q(clients=None) | Q(clients=_client(caller)))
+    best = _best(caller, _PROHIBITS + " OR " + _permits(mode), implied)
+    return _where(Sql("{sharing_class} IN ('unconditional', 'conditional') AND ") + best + " %% 2 = 0")
 
 
-def id_of(caller: Caller) -> Coalesce:
-    """Of the caller's agency, 0 where there is none such; looked up once for a statement."""
-    return Coalesce(Subquery(Agency.objects.filter(code=caller.agency).values("pk")), Value(0))
+def passes_under(caller: Caller, *, key: str = "", mode: Mode | None = None) -> Q:
+    """Conditional datasets under an agreement of the caller's, where the rules' permits do not count.
+
+    Any agreement, or the one with this ``key``; one that serves ``mode``, or any mode.
+    """
+    outranked = _best(caller, _PROHIBITS, Sql("-1")) + Sql(" < %s", (_count("dataset", "agency"),))
+    return _where(Sql("{sharing_class} = 'conditional' AND ") + _agreed(caller, key, mode) + " AND " + outranked)
 
 
-def _client(caller: Caller) -> Subquery:
+def is_agreed(caller: Caller, key: str) -> Q:
+    """Datasets that the caller's agreement with this ``key`` is about."""
+    return _where(_agreed(caller, key, None))
+
+
+def is_of(caller: Caller) -> Q:
+    """Datasets that the caller's agency owns."""
+    return _where(Sql("coalesce({agency} = ") + _agency(caller) + ", false)")
+
+
+class _OfDataset(Func):
+    """SQL over the columns of the query's dataset, which stand in braces."""
+
+    output_field = BooleanField()
+    conditional = True
+
+    def __init__(self, sql: Sql, *columns: Any) -> None:
+        super().__init__(*(columns or (F("pk"), F("agency_id"), F("sharing_class"))))
+        self.sql = sql
+
+    def as_sql(self, compiler: Any, connection: Any, *given: Any, **context: Any) -> tuple[str, tuple[Any, ...]]:
+        dataset, agency, sharing_class = (compiler.compile(column)[0] for column in self.get_source_expressions())
+        text = self.sql.text.format(dataset=dataset, agency=agency, sharing_class=sharing_class)
+        return f"({text})", tuple(self.sql.params)
+
+
+def _where(condition: Sql) -> Q:
+    return Q(_OfDataset(condition))
+
+
+def _best(caller: Caller, which: Sql, otherwise: Sql) -> Sql:
+    """The greatest count among the rules on the dataset, its agency and the catalogue.
+
+    Three queries, each by its own index; the last does not depend on the dataset and is run once.
+    """
+    levels: dict[TargetKind, str] = {
+        "dataset": "target_dataset_id = {dataset}",
+        "agency": "target_dataset_id IS NULL AND target_agency_id = {agency}",
+        "catalogue": "target_dataset_id IS NULL AND target_agency_id IS NULL",
+    }
+    rule = Sql(" AND ") + _in_force(now()) + " AND " + _party(caller) + " AND (" + which + "))"
+    found = [Sql(f"(SELECT max({_COUNTS[kind]}) FROM policies_rule WHERE {on}") + rule for kind, on in levels.items()]
+    return Sql("greatest(") + join(", ", [*found, otherwise]) + ")"
+
+
+def _in_force(at: datetime) -> Sql:
+    return Sql(
+        "status = 'approved' AND target_field = '' AND (valid_from IS NULL OR valid_from <= %s)"
+        " AND (is_firm OR valid_to IS NULL OR valid_to > %s)",
+        (at, at),
+    )
+
+
+_PROHIBITS: Final = Sql("effect <> 'permit' AND filter = ''")
+
+
+def _permits(mode: Mode | None) -> Sql:
+    permits = Sql("effect = 'permit' AND NOT is_firm")
+    return permits if mode is None else permits + Sql(" AND (modes = '{{}}' OR %s = ANY(modes))", (mode,))
+
+
+def _party(caller: Caller) -> Sql:
+    """Whether the most specific party that a rule names is the caller's; one that names none is for everyone."""
+    group = Sql("party_group_id IS NULL")
+    if caller.groups:
+        keys = tuple(sorted(caller.groups))
+        group += Sql(" OR party_group_id IN (SELECT id FROM accounts_agencygroup WHERE key IN %s)", (keys,))
+    agency = Sql("party_agency_id = ") + _agency(caller) + " OR party_agency_id IS NULL AND (" + group + ")"
+    return Sql("(party_client_id = ") + _client(caller) + " OR party_client_id IS NULL AND (" + agency + "))"
+
+
+def _agreed(caller: Caller, key: str, mode: Mode | None) -> Sql:
+    """An agreement in force that the caller has on the dataset."""
+    clients = "SELECT 1 FROM policies_agreement_clients c WHERE c.agreement_id = a.id"
+    at = now()
+    agreement = Sql("EXISTS (SELECT 1 FROM policies_agreement a WHERE a.dataset_id = {dataset} AND a.agency_id = ")
+    agreement += _agency(caller)
+    agreement += Sql(" AND a.ended_at IS NULL AND a.valid_from <= %s AND a.valid_to > %s", (at, at))
+    agreement += Sql(f" AND (NOT EXISTS ({clients}) OR EXISTS ({clients} AND c.client_id = ") + _client(caller) + "))"
+    if key:
+        agreement += Sql(" AND a.key = %s", (key,))
+    if mode is not None:
+        agreement += Sql(" AND (a.modes = '{{}}' OR %s = ANY(a.modes))", (mode,))
+    return agreement + ")"
+
+
+def _agency(caller: Caller) -> Sql:
+    """The id of the caller's agency, looked up once for a statement."""
+    return Sql("(SELECT id FROM accounts_agency WHERE code = %s)", (caller.agency,))
+
+
+def _client(caller: Caller) -> Sql:
     agency, _, name = caller.client.partition("/")
-    return Subquery(Client.objects.filter(agency__code=agency, name=name).values("pk"))
-
-
-def _rules(caller: Caller) -> QuerySet[Rule]:
-    """The rules in force for the caller, on whatever whole datasets."""
-    moment = now()
-    begun = Q(valid_from=None) | Q(valid_from__lte=moment)
-    not_over = Q(is_firm=True) | Q(valid_to=None) | Q(valid_to__gt=moment)
-    return Rule.objects.filter(_party(caller), begun, not_over, status=Rule.Status.APPROVED, target_field="")
-
-
-def _party(caller: Caller) -> Q:
-    groups = AgencyGroup.objects.filter(key__in=caller.groups).values("pk")
-    party = Q(party_group=None, party_agency=None, party_client=None)
-    party |= Q(party_agency=id_of(caller), party_client=None)
-    party |= Q(party_group__in=groups, party_agency=None, party_client=None)
-    return party | Q(party_client=_client(caller))
+    of_agency = "SELECT c.id FROM accounts_client c JOIN accounts_agency a ON a.id = c.agency_id"
+    return Sql(f"({of_agency} WHERE a.code = %s AND c.name = %s)", (agency, name))
 
 
 def _count(target: TargetKind, party: PartyKind) -> int:
     return 2 * (TARGET_RANK[target] * len(PARTY_RANK) + PARTY_RANK[party])
 
 
-def _ranked(ranks: Mapping[Any, int], fields: Mapping[str, str], otherwise: str) -> Case:
-    """The rank of the most specific field that is filled; ``fields`` has them in that order."""
-    filled = [When(**{f"{name}__isnull": False, "then": Value(ranks[kind])}) for name, kind in fields.items()]
-    return Case(*filled, default=Value(ranks[otherwise]), output_field=IntegerField())
+_FIRM: Final = 999
+"""Above the count of any other rule, and a prohibit's."""
 
 
-_PARTY = _ranked(
-    PARTY_RANK, {"party_client": "client", "party_agency": "agency", "party_group": "group"}, otherwise="everyone"
-)
-_TARGET = _ranked(TARGET_RANK, {"target_dataset": "dataset", "target_agency": "agency"}, otherwise="catalogue")
-_COUNT = Case(
-    When(effect="permit", then=(_TARGET * len(PARTY_RANK) + _PARTY) * 2),
-    When(is_firm=True, then=Value(_FIRM)),
-    default=(_TARGET * len(PARTY_RANK) + _PARTY) * 2 + 1,
-    output_field=IntegerField(),
-)
+def _counts(target: TargetKind) -> str:
+    """The count of a rule on this target."""
+    rank = (
+        f"CASE WHEN party_client_id IS NOT NULL THEN {_count(target, 'client')}"
+        f" WHEN party_agency_id IS NOT NULL THEN {_count(target, 'agency')}"
+        f" WHEN party_group_id IS NOT NULL THEN {_count(target, 'group')} ELSE {_count(target, 'everyone')} END"
+    )
+    return f"CASE WHEN effect = 'permit' THEN {rank} WHEN is_firm THEN {_FIRM} ELSE {rank} + 1 END"
+
+
+_COUNTS: Final = {target: _counts(target) for target in TARGET_RANK}

@@ -2,13 +2,15 @@
 
 from typing import Final
 
-from django.db.models import BooleanField, F, Func, Q, QuerySet, Value
+from django.db.models import BooleanField, Count, F, Func, Q, QuerySet, Value
 from django.db.models.functions import Upper
 
 from hub.catalog.models import Dataset, Wording
 
-COMMON: Final = 2_000
-"""Words that this many datasets may hold are soon met on the way through any list, and costly to gather and sort."""
+SAMPLE: Final = 1_000
+"""How many datasets are looked at, by their random ids, to see whether a word is common."""
+COMMON: Final = SAMPLE // 50
+"""Of those: words that this many hold are soon met on the way through any list, and costly to gather and sort."""
 
 
 def mentioning(datasets: QuerySet[Dataset], q: str) -> QuerySet[Dataset]:
@@ -17,17 +19,17 @@ def mentioning(datasets: QuerySet[Dataset], q: str) -> QuerySet[Dataset]:
     Takes a statement of its own to see whether the words are rare.
     """
     words = q.split()
-    for word in words:
-        datasets = datasets.filter(wording__text__contains=Upper(Value(word)))
+    holds = Q(*(Q(wording__text__contains=Upper(Value(word))) for word in words))
     telling = [word for word in words if len(word) > 1 or not word.isascii()]
-    if telling and _are_rare(telling):
+    if telling and _are_rare(words):
         datasets = datasets.filter(*(_may_hold("wording__text", word) for word in telling))
-    return datasets
+    return datasets.filter(holds)
 
 
 def _are_rare(words: list[str]) -> bool:
-    candidates = Wording.objects.filter(*(_may_hold("text", word) for word in words))
-    return candidates[: COMMON + 1].count() <= COMMON
+    held = Q(*(Q(text__contains=Upper(Value(word))) for word in words))
+    counted: dict[str, int] = Wording.objects.order_by("pk")[:SAMPLE].aggregate(found=Count("pk", filter=held))
+    return counted["found"] < COMMON
 
 
 def _may_hold(text: str, word: str) -> Q:
