@@ -8,7 +8,7 @@ from django.db.models import Case, CharField, Exists, OuterRef, Q, QuerySet, Val
 from hub.accounts.caller import Caller
 from hub.catalog.models import PLAIN, PUBLIC_STATUSES, Dataset, DatasetUserObjectPermission, Field
 from hub.predicates import FieldType
-from hub.query.gate import is_agreed, is_of, passes, passes_under
+from hub.query.gate import NONE, Gate
 from hub.query.views import open_view
 from hub.store.select.relation import Shown
 from policies.facts import Mode
@@ -18,8 +18,9 @@ AccessWord = Literal["open", "on-request", "closed"]
 
 def visible_datasets(caller: Caller) -> QuerySet[Dataset]:
     """Those that exist for ``caller``: exactly the ones for which ``decide`` says so, in whatever mode."""
-    managed, public = _managed(caller), Q(status__in=PUBLIC_STATUSES)
-    known = Q(is_secret=False) | managed | _own(caller) | passes(caller, None) | passes_under(caller)
+    gate = Gate(caller)
+    managed, public = _managed(caller, gate), Q(status__in=PUBLIC_STATUSES)
+    known = Q(is_secret=False) | managed | _own(caller, gate) | gate.passes(None) | gate.passes_under()
     return Dataset.objects.select_related("agency").filter(_scoped(caller), public | managed, known)
 
 
@@ -112,26 +113,28 @@ def _scoped(caller: Caller) -> Q:
     return covered
 
 
-def _managed(caller: Caller) -> Q:
+def _managed(caller: Caller, gate: Gate) -> Q:
     if caller.has_role("authority", "system"):
-        return ~Q(pk=None)
+        return ~NONE
+    if caller.has_role("publisher", "reviewer"):
+        return gate.is_own()
+    if not caller.email:
+        return NONE
     stewarded = DatasetUserObjectPermission.objects.filter(
-        content_object=OuterRef("pk"), user__email=caller.email or None, permission__codename="steward_dataset"
+        content_object=OuterRef("pk"), user__email=caller.email, permission__codename="steward_dataset"
     )
-    is_owner = is_of(caller)
-    return is_owner if caller.has_role("publisher", "reviewer") else is_owner & Q(Exists(stewarded))
+    return gate.is_own() & Q(Exists(stewarded))
 
 
-def _own(caller: Caller) -> Q:
-    return Q(pk=None) if caller.is_external else is_of(caller)
+def _own(caller: Caller, gate: Gate) -> Q:
+    return NONE if caller.is_external else gate.is_own()
 
 
 def _readable(caller: Caller, mode: Mode) -> Q:
-    active = ~Q(status=Dataset.Status.RETIRED)
+    gate, active = Gate(caller), ~Q(status=Dataset.Status.RETIRED)
+    own = _own(caller, gate)
     if not caller.agreement:
-        return active & (_own(caller) | passes(caller, mode))
+        return active & (own | gate.passes(mode))
     is_conditional = Q(sharing_class="conditional")
-    under = is_conditional & passes_under(caller, key=caller.agreement, mode=mode)
-    return (
-        active & ~_own(caller) & is_agreed(caller, caller.agreement) & (under | ~is_conditional & passes(caller, mode))
-    )
+    passes = is_conditional & gate.passes_under(caller.agreement, mode) | ~is_conditional & gate.passes(mode)
+    return active & ~own & gate.is_agreed(caller.agreement) & passes
