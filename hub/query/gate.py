@@ -33,7 +33,9 @@ class Gate:
             (_count("dataset", "everyone") + 1, _count("catalogue", "everyone")),
         )
         best = self._best(_PROHIBITS + " OR " + _permits(mode), implied)
-        return _where(Sql("{sharing_class} IN ('unconditional', 'conditional') AND ") + best + " %% 2 = 0")
+        return _where(
+            Sql("{sharing_class} IN ('unconditional', 'conditional') AND ") + best + " %% 2 <> 1"
+        )  # not "= 0": the planner takes that to be rare
 
     def passes_under(self, key: str = "", mode: Mode | None = None) -> Q:
         """Conditional datasets under an agreement of the caller's, where the rules' permits do not count.

@@ -19,22 +19,29 @@ def mentioning(datasets: QuerySet[Dataset], q: str) -> QuerySet[Dataset]:
     Takes a statement of its own to see whether the words are rare.
     """
     words = q.split()
-    holds = Q(*(Q(wording__text__contains=Upper(Value(word))) for word in words))
-    telling = [word for word in words if len(word) > 1 or not word.isascii()]
-    if telling and _are_rare(words):
-        datasets = datasets.filter(*(_may_hold("wording__text", word) for word in telling))
-    return datasets.filter(holds)
+    for word in words and _to_look_up(words):
+        datasets = datasets.filter(_may_hold(word))
+    return datasets.filter(*(_holds("wording__text", word) for word in words))
 
 
-def _are_rare(words: list[str]) -> bool:
-    held = Q(*(Q(text__contains=Upper(Value(word))) for word in words))
-    counted: dict[str, int] = Wording.objects.order_by("pk")[:SAMPLE].aggregate(found=Count("pk", filter=held))
-    return counted["found"] < COMMON
+def _to_look_up(words: list[str]) -> list[str]:
+    """The words to look up in the index: none where the sample holds all of them often enough, else the rare ones."""
+    each = {str(number): Count("pk", filter=_holds("text", word)) for number, word in enumerate(words)}
+    every = Count("pk", filter=Q(*(_holds("text", word) for word in words)))
+    found = Wording.objects.order_by("pk")[:SAMPLE].aggregate(every=every, **each)
+    if found["every"] >= COMMON:
+        return []
+    rare = [word for number, word in enumerate(words) if found[str(number)] < COMMON]
+    return [word for word in rare or words if len(word) > 1 or not word.isascii()]
 
 
-def _may_hold(text: str, word: str) -> Q:
-    """By the index, which knows three characters at a time: never false where ``text`` holds the word."""
-    return Q(_MayHold(F(text), Value(word)))
+def _holds(text: str, word: str) -> Q:
+    return Q(**{f"{text}__contains": Upper(Value(word))})
+
+
+def _may_hold(word: str) -> Q:
+    """By the index, which knows three characters at a time: never false where the text holds the word."""
+    return Q(_MayHold(F("wording__text"), Value(word)))
 
 
 class _MayHold(Func):
