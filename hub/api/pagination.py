@@ -36,35 +36,37 @@ def page_of(
     limit: int = DEFAULT_LIMIT,
     after: str = "",
     binding: str,
-    is_sparse: bool = False,
+    empty: Q | None = None,
 ) -> Page[_M]:
     """The page of ``things`` in ``order`` (``-`` descends; together the names are unique and never null).
 
-    ``is_sparse`` says that the first name may be null: what has none is below all others. ``binding`` names the
+    ``empty`` says where the first name is null after all, if it can be: below all others. ``binding`` names the
     caller and the query: a cursor made for another one is refused with ``cursor-invalid``.
     """
     bound = f"{binding} {order}"
     position = cursor.unseal(after, bound) if after else ()
     items: list[_M] = []
-    for part in _parts(things, order, position) if is_sparse else [_after(things, order, position)]:
+    for part in [_after(things, order, position)] if empty is None else _parts(things, empty, order, position):
         items += part[: limit + 1 - len(items)]
     if len(items) <= limit:
         return Page(items, limit, None)
     return Page(items[:limit], limit, cursor.seal(_position(items[limit - 1], order), bound))
 
 
-def _parts(things: QuerySet[_M], order: tuple[str, ...], position: tuple[str | None, ...]) -> Iterator[QuerySet[_M]]:
-    """What comes after ``position``, those of which the first name is null apart: each part walks an index."""
+def _parts(
+    things: QuerySet[_M], empty: Q, order: tuple[str, ...], position: tuple[str | None, ...]
+) -> Iterator[QuerySet[_M]]:
+    """What comes after ``position``, those where the first name is null apart: each part walks an index."""
     name = order[0].removeprefix("-")
-    empty, filled = (things.filter(**{f"{name}__isnull": is_null}) for is_null in (True, False))
+    without, filled = things.filter(empty), things.filter(**{f"{name}__isnull": False})
     is_among_empty = bool(position) and position[0] is None
     if order[0].startswith("-"):
         if not is_among_empty:
             yield _after(filled, order, position)
-        yield _after(empty, order[1:], position[1:] if is_among_empty else ())
+        yield _after(without, order[1:], position[1:] if is_among_empty else ())
     else:
         if is_among_empty or not position:
-            yield _after(empty, order[1:], position[1:])
+            yield _after(without, order[1:], position[1:])
         yield _after(filled, order, () if is_among_empty else position)
 
 

@@ -2,9 +2,9 @@
 
 from django.db import connection
 
-from hub.accounts.commands import issue_token
 from hub.accounts.caller import HUB
-from hub.accounts.models import Agency, AgencyGroup, Client
+from hub.accounts.commands import issue_token
+from hub.accounts.models import Agency, Client
 
 _AGENCIES = """
 INSERT INTO accounts_agency (code, name, name_zh, is_active)
@@ -21,11 +21,13 @@ INSERT INTO catalog_dataset (
     update_frequency, sharing_class, conditions, reason, legal_basis, is_secret, primary_key, sensitivity,
     is_discovered, status, submitter, review_note, published_at, created_at)
 SELECT gen_random_uuid(), a.id, a.code || '.d' || n,
-    'Register of ' || (ARRAY['water','schools','flights','hospitals','permits','vehicles','parcels','energy'])[1 + n %% 8]
-        || ' ' || n || CASE WHEN n %% 997 = 0 THEN ' with barometers' ELSE '' END,
+    concat('Register of ',
+        (ARRAY['water','schools','flights','hospitals','permits','vehicles','parcels','energy'])[1 + n %% 8], ' ', n,
+        CASE WHEN n %% 997 = 0 THEN ' with barometers' END),
     (ARRAY['水质','学校','航班','医院','许可','车辆','地块','能源'])[1 + n %% 8] || '统计' || n
         || CASE WHEN n %% 997 = 0 THEN '气压' ELSE '' END,
-    'Statistics published by the department for the use of others, kept since ' || (1950 + n %% 70), '由部门发布供其他部门使用的数据',
+    'Statistics published by the department for the use of others, kept since ' || (1950 + n %% 70),
+    '由部门发布供其他部门使用的数据',
     ARRAY['open', 'year ' || (1950 + n %% 70)], 'theme ' || n %% 12, '', '',
     (ARRAY['daily','weekly','monthly','irregular'])[1 + n %% 4],
     CASE WHEN n %% 50 = 1 THEN 'closed' WHEN n %% 5 = 0 THEN 'conditional' ELSE 'unconditional' END,

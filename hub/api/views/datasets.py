@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet, Value
+from django.db.models import Exists, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -32,9 +32,10 @@ from hub.errors import FieldError, Invalid, NotFound
 from hub.operations.freshness import having_freshness, with_freshness
 from hub.query.catalogue import having_access, view_schema, visible_datasets, with_access
 from hub.query.census import FACETS, census
+from hub.query.decisions import decision_for
 from hub.query.explaining import explained, explained_as
 from hub.query.search import mentioning
-from hub.query.views import decision_for
+from hub.store.models import Relation
 from policies.commands import classify_dataset
 from policies.explain import availability
 from policies.facts import Party
@@ -50,6 +51,8 @@ _SORTS = {
     "synced_at": ("synced_at", "key"),
     "-synced_at": ("-synced_at", "key"),
 }
+_SYNCED = Relation.objects.filter(dataset=OuterRef("pk"), synced_at__isnull=False)
+_EMPTY = {"published_at": Q(published_at=None), "synced_at": ~Q(Exists(_SYNCED))}
 _TERMS = ("class", "reason", "legal_basis", "conditions")
 
 
@@ -79,7 +82,7 @@ class Datasets(ListView):
             _described(with_access(found, self.caller)),
             CatalogEntry,
             _SORTS[sort],
-            is_sparse=sort.endswith("_at"),
+            empty=_EMPTY.get(sort.removeprefix("-")),
             **more,
         )
 

@@ -18,10 +18,10 @@ from hub.errors import HubError, NotFound
 from hub.operations.freshness import with_freshness
 from hub.query.catalogue import visible_datasets, with_access
 from hub.query.census import census
+from hub.query.decisions import decision_for
 from hub.query.door import Purpose, read_rows
 from hub.query.params import RowsQuery
 from hub.query.search import mentioning
-from hub.query.views import decision_for
 from hub.web.member import for_members
 from policies.explain import availability, explanation
 from policies.queries import manages
