@@ -121,7 +121,8 @@ class Case:
         return party_rank(self._rules_on(field, at), field, entry.grant)
 
     def _rules_on(self, field: FieldFacts, at: datetime) -> list[RuleFacts]:
-        return [rule for rule in self.field_rules.get(field.name, ()) if rule.is_in_force(at)]
+        rules = self.field_rules.get(field.name)
+        return [rule for rule in rules if rule.is_in_force(at)] if rules else []
 
     def _is_there(self) -> bool:
         is_public = self.dataset.status in ("published", "retired")

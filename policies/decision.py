@@ -48,19 +48,9 @@ class Because(NamedTuple):
         is_readable: bool = True,
     ) -> "Because":
         """What a rule or a grant did, with the reason and legal basis that it gives."""
-        return cls(
-            step=step,
-            ground="rule" if isinstance(source, RuleFacts) else "grant",
-            effect=effect,
-            access=access,
-            field=field,
-            filter=filter,
-            source=source,
-            reason=source.reason,
-            reason_zh=source.reason_zh,
-            legal_basis=source.legal_basis,
-            is_readable=is_readable,
-        )
+        ground: Ground = "rule" if isinstance(source, RuleFacts) else "grant"
+        said = source.reason, source.reason_zh, source.legal_basis
+        return cls(step, ground, effect, access, field, filter, source, *said, is_readable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +65,8 @@ class RowPolicy:
 
     def texts(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Both sides as CQL2 text, in an order that does not depend on the rules' order."""
-        any_of = ("*",) if self.any_of == "all" else tuple(sorted(map(to_text, self.any_of)))
-        return any_of, tuple(sorted(map(to_text, self.none_of)))
+        any_of = ("*",) if self.any_of == "all" else tuple(sorted(set(map(to_text, self.any_of))))
+        return any_of, tuple(sorted(set(map(to_text, self.none_of))))
 
     def is_like(self, other: "RowPolicy") -> bool:
         """Whether both have the same filters, in whatever order."""

@@ -155,7 +155,7 @@ class RuleFacts:
         """Half-open; a firm rule does not end at ``valid_to``, its review is overdue from then on."""
         if self.valid_from is not None and at < self.valid_from:
             return False
-        return self.ends_at is None or at < self.ends_at
+        return self.is_firm or self.valid_to is None or at < self.valid_to
 
     @property
     def ends_at(self) -> datetime | None:

@@ -96,23 +96,40 @@ def _because_of_access(source: RuleFacts | GrantFacts, access: Access | None, fi
 
 
 def _distinct(because: Iterable[Because]) -> tuple[Predicate, ...]:
-    return tuple(dict.fromkeys(item.filter for item in because if item.filter is not None))
+    """Equal filters are one object, as a reader gives them: so they need not be hashed."""
+    return tuple({id(item.filter): item.filter for item in because if item.filter is not None}.values())
 
 
 def reader_of(dataset: DatasetFacts) -> Reader:
-    """Reads filters on the stored values of the dataset's fields."""
-    return _reader(tuple((field.name, field.type) for field in dataset.fields))
+    """Reads filters on the stored values of the dataset's fields; of equal ones it gives the same."""
+    reader = _reader(tuple((field.name, field.type) for field in dataset.fields))
+    reader.make_room()
+    return reader.read
 
 
-@lru_cache(maxsize=512)
-def _reader(types: tuple[tuple[str, FieldType], ...]) -> Reader:
-    """Kept by the fields' types, so that a filter is looked up by its text alone."""
+class _FilterReader:
+    """Keeps what it read, by the texts alone: there is one for each set of fields and types."""
 
-    @lru_cache(maxsize=256)
-    def read(text: str) -> Predicate | None:
-        try:
-            return bind(parse(text), dict(types))
-        except FilterError:
-            return None
+    _MOST = 500
 
-    return read
+    def __init__(self, types: tuple[tuple[str, FieldType], ...]) -> None:
+        self._types = dict(types)
+        self._by_text: dict[str, Predicate | None] = {}
+        self._equal: dict[Predicate, Predicate] = {}
+
+    def read(self, text: str) -> Predicate | None:
+        known = self._by_text
+        if text not in known:
+            try:
+                tree = bind(parse(text), self._types)
+                known[text] = self._equal.setdefault(tree, tree)
+            except FilterError:
+                known[text] = None
+        return known[text]
+
+    def make_room(self) -> None:
+        if len(self._by_text) > self._MOST:
+            self._by_text, self._equal = {}, {}
+
+
+_reader = lru_cache(maxsize=500)(_FilterReader)

@@ -1,10 +1,11 @@
 """A hub of any size, made in the database itself: agencies, datasets of every kind, rules and agreements."""
 
 from django.db import connection
+from django.test import Client as Browser
 
 from hub.accounts.caller import HUB
 from hub.accounts.commands import issue_token
-from hub.accounts.models import Agency, Client
+from hub.accounts.models import Agency, Client, Membership, User
 
 _AGENCIES = """
 INSERT INTO accounts_agency (code, name, name_zh, is_active)
@@ -87,3 +88,12 @@ def token(agency: str, *roles: str, name: str = "app") -> str:
     owner = Agency.objects.get(code=agency)
     client, _ = Client.objects.get_or_create(agency=owner, name=name, defaults={"roles": list(roles)})
     return issue_token(actor=HUB, client=client)[1]
+
+
+def visitor(agency: str) -> Browser:
+    """A browser in which a member of ``agency`` is signed in."""
+    user = User.objects.create_user("reader@bench.example")
+    Membership.objects.create(user=user, agency=Agency.objects.get(code=agency))
+    browser = Browser()
+    browser.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return browser
