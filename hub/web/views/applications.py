@@ -15,8 +15,8 @@ from hub.catalog.models import Dataset, Field
 from hub.catalog.permissions import require_dataset_reviewer
 from hub.errors import HubError
 from hub.query.catalogue import visible_datasets
+from hub.query.decisions import secret_fields
 from hub.query.explaining import is_filter_told
-from hub.query.views import secret_fields
 from hub.web import forms
 from hub.web.member import acts_on, faults_of, for_members, may
 from policies import commands
