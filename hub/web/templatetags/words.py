@@ -48,6 +48,8 @@ _WORDS = {
     "extract": pgettext_lazy("stage", "reading the source"),
     "check": pgettext_lazy("stage", "checking"),
     "publish": pgettext_lazy("stage", "publishing"),
+    "dataset": _("dataset"),
+    "source": _("source"),
     "rejected": _("rows that break the contract"),
     "read": _("rows read"),
     "before": _("rows before"),
@@ -112,6 +114,20 @@ _DECISIONS = {
     "not-found": _("not there"),
 }
 _UNITS = {"day": _("day"), "month": _("month"), "year": _("year")}
+
+
+_ACTS = {
+    "edit": pgettext_lazy("stewardship", "edits"),
+    "publish": pgettext_lazy("stewardship", "submits for review"),
+    "load": pgettext_lazy("stewardship", "brings rows in"),
+    "review": pgettext_lazy("stewardship", "reviews"),
+}
+
+
+@register.filter
+def act(code: str) -> Any:
+    """What a steward does."""
+    return _ACTS.get(code, code)
 
 
 @register.filter

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from hub.accounts.caller import Caller
 from hub.accounts.models import Agency
+from hub.accounts.permissions import may_act
 from hub.catalog.models import SHARING_CLASSES, Dataset
 from hub.errors import HubError, NotFound
 from hub.operations.freshness import with_freshness
@@ -76,6 +77,7 @@ def dataset(request: HttpRequest, caller: Caller, key: str) -> HttpResponseBase:
         "access": availability(decision),
         "fields": [{**field, "field": described[field["name"]]} for field in told["fields"]],
         "preview": _preview(caller, key, agreement) if decision.permit else None,
+        "may_load": thing.status != Dataset.Status.RETIRED and may_act(caller, "load", thing.agency.code, thing),
         "agreement": agreement,
         "curl": _curl(key, agreement),
         "address": f"{settings.HUB_URL}/api/v1/datasets/{key}",

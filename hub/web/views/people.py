@@ -1,5 +1,7 @@
 """People and agencies: invited, given roles, removed; made, switched off."""
 
+from typing import Any
+
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -9,7 +11,8 @@ from django.views.decorators.http import require_http_methods
 
 from hub.accounts.caller import Caller
 from hub.accounts.commands import create_agency, remove_member, set_member, switch_agency
-from hub.accounts.models import MEMBER_ROLES, ROLES, Agency, Membership
+from hub.accounts.models import MEMBER_ROLES, ROLES, Agency, Membership, Team
+from hub.accounts.stewardship import held_by
 from hub.errors import HubError
 from hub.web.member import acts_on, faults_of, for_members
 
@@ -83,10 +86,26 @@ def _people(
         "memberships": Membership.objects.filter(agency=agency).select_related("user").order_by("user__email"),
         "roles": ROLES if is_administrator else MEMBER_ROLES,
         "may_change": is_administrator or caller.has_role("reviewer"),
+        "teams": _teams(agency),
         "agencies": Agency.objects.order_by("name") if is_administrator else (),
         **more,
     }
     return render(request, "web/people.html", page, status=status)
+
+
+def _teams(agency: Agency) -> list[dict[str, Any]]:
+    teams = Team.objects.filter(agency=agency).select_related("group").prefetch_related("group__user_set")
+    return [
+        {
+            "name": team.name,
+            "members": sorted(user.email for user in team.group.user_set.all()),
+            "stewardships": [
+                {"kind": thing._meta.model_name, "key": thing.key, "acts": acts}
+                for thing, acts in held_by(team).items()
+            ],
+        }
+        for team in teams.order_by("name")
+    ]
 
 
 def _agencies(request: HttpRequest, caller: Caller, *, status: int = 200, **more: object) -> HttpResponseBase:
