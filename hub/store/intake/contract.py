@@ -28,8 +28,8 @@ _OVERFLOWS: Mapping[FieldType, str] = {
     "time": "{typed} = '24:00'",
 }
 """What a good text comes to in UTC or by rounding, and no standard can write: years 0 and 10000, a time of 24:00."""
-_ORDERED = frozenset({"integer", "number", "decimal", "date", "datetime", "time"})
-_MAX_CELL = 16 << 20
+ORDERED = frozenset({"integer", "number", "decimal", "date", "datetime", "time"})
+MAX_CELL = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,11 @@ class FieldContract:
         return json.dumps(said, ensure_ascii=False)
 
     @property
+    def whole_pattern(self) -> str:
+        """The pattern, to match the whole cell."""
+        return f"^(?:{self.pattern})$"
+
+    @property
     def is_checked(self) -> bool:
         """Whether there is anything at all that a cell can break."""
         return self.is_required or any(True for _ in self._rules())
@@ -83,12 +88,12 @@ class FieldContract:
             yield "type", Sql(f"NOT ({self._is_of_type()})")
         if self.type in _OVERFLOWS:
             yield "type", Sql(_OVERFLOWS[self.type].format(cell=cell, typed=self.typed()))
-        if self.minimum and self.type in _ORDERED:
-            yield "min", Sql(f"{self.typed()} < ") + self._limit(self.minimum)
-        if self.maximum and self.type in _ORDERED:
-            yield "max", Sql(f"{self.typed()} > ") + self._limit(self.maximum)
+        if self.minimum and self.type in ORDERED:
+            yield "min", Sql(f"{self.typed()} < ") + self.limit(self.minimum)
+        if self.maximum and self.type in ORDERED:
+            yield "max", Sql(f"{self.typed()} > ") + self.limit(self.maximum)
         if self.pattern:
-            yield "pattern", Sql(f"{cell} !~ %s", (f"^(?:{self.pattern})$",))
+            yield "pattern", Sql(f"{cell} !~ %s", (self.whole_pattern,))
         if self.codes:
             yield "codes", Sql(f"NOT {cell} = ANY(%s)", (list(self.codes),))
 
@@ -118,10 +123,11 @@ class FieldContract:
                 return f"{cell} ~ '^{_CLOCK}$' AND {parses}"
             case "geometry":
                 shape = f"coalesce(jsonb_typeof({cell}::jsonb -> 'type') = 'string', false)"
-                return f"length({cell}) <= {_MAX_CELL} AND CASE WHEN {parses} THEN {shape} ELSE false END"
-        return f"length({cell}) <= {_MAX_CELL} AND {parses}"
+                return f"length({cell}) <= {MAX_CELL} AND CASE WHEN {parses} THEN {shape} ELSE false END"
+        return f"length({cell}) <= {MAX_CELL} AND {parses}"
 
-    def _limit(self, text: str) -> Sql:
+    def limit(self, text: str) -> Sql:
+        """The least or greatest value as one of the field's physical type."""
         if self.type == "datetime":
             return Sql("(%s::timestamptz AT TIME ZONE 'UTC')", (text,))
         return Sql(f"%s::{PHYSICAL_TYPES[self.type]}", (text,))
