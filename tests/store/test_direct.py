@@ -136,11 +136,16 @@ def _cells(draw: random.Random, kinds: Sequence[str]) -> bytes:
     rows = []
     for line in range(1, 80):
         key = str(draw.randrange(40)) if draw.random() < 0.2 else str(line + 1000)
-        cells = [
-            draw.choice([*GOOD[kind], *(BAD.get(kind, []) if draw.random() < 0.3 else []), None]) for kind in kinds
-        ]  # type: ignore[index]
+        cells = [_cell(draw, kind) for kind in kinds]
         rows.append([str(line + 1), draw.choice([key, key, key, f"+{key}", f"0{key}"]), *cells])
     return copy_lines(rows)
+
+
+def _cell(draw: random.Random, kind: str) -> str | None:
+    if draw.random() < 0.5:
+        return {"time": "12:30:00", "date": "2000-01-31", "datetime": "2000-01-31 08:00:00Z"}.get(kind, "1")
+    bad = BAD.get(kind, []) if draw.random() < 0.4 else []  # type: ignore[call-overload]
+    return draw.choice([*GOOD[kind], *bad, None])  # type: ignore[index]
 
 
 def _loaded(
