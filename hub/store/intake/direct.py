@@ -40,7 +40,7 @@ _FORMS: Final[Mapping[FieldType, str]] = {
     "decimal": f"{_DECIMAL}|-(?=[0.]*[1-9]){_DECIMAL}",
     "boolean": "true|false|[tf01]",
     "date": _DATE,
-    "datetime": f"(?>{_DATE})[T ]{_CLOCK}(?>[.][0-9]{{1,6}})?+(?>Z|[+]00)?+",
+    "datetime": f"(?>{_DATE})[T ]{_CLOCK}(?>[.][0-9]{{1,6}})?+(?>Z|[+]00(?>:?00)?+)?+",
     "time": f"{_CLOCK}{_FRACTION}",
 }
 """Forms of text that the checks of a type find good, and that its column takes as the same value.
