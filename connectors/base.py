@@ -51,6 +51,9 @@ class Batch:
     ``copy`` holds ``count`` lines in PostgreSQL's COPY text format (tab between cells, ``\\N`` for missing), cells in
     the order of ``columns``. When ``positioned``, each line starts with one more cell: the record's place in the
     source (line number of a file, counted from 1).
+
+    ``types`` are names of PostgreSQL's types, one for each column: every cell is a text that PostgreSQL itself has
+    written of a value of it, in ISO style and UTC. Empty where nothing is known of the cells; the same in all batches.
     """
 
     columns: tuple[str, ...]
@@ -58,6 +61,7 @@ class Batch:
     count: int
     positioned: bool = False
     rejects: tuple[Reject, ...] = ()
+    types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

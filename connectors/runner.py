@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from uuid import UUID
 
@@ -23,8 +23,8 @@ from hub.catalog.commands import set_fields
 from hub.errors import HubError, SourceDown
 from hub.store.intake import quarantine, staging
 from hub.store.intake.contract import contract_of
-from hub.store.intake.load import Outcome, publish
-from hub.store.intake.staging import Staging
+from hub.store.intake.load import Outcome, is_first, publish
+from hub.store.intake.staging import NotDirect, Staging
 from hub.store.tables import drop_generations, ensure_relation
 
 MAX_ATTEMPTS = 3
@@ -74,15 +74,20 @@ class _Work:
         if self.dataset.is_discovered and not self.dataset.fields.exists():
             with self._stage("discover"):
                 self._take_fields(connector)
-        ensure_relation(self.dataset)
-        into = Staging(f"r{self.run.pk.hex}_{self.run.fence}", contract_of(self.dataset))
-        staging.create(into)
+        relation = ensure_relation(self.dataset)
+        is_new = is_first(self.dataset, relation, self.stream.mode)  # type: ignore[arg-type]
+        into = Staging(f"r{self.run.pk.hex}_{self.run.fence}", contract_of(self.dataset), is_new)
         try:
             self._load(connector, into)
+        except NotDirect:
+            self.progress.rows_read = self.progress.bytes = self.progress.rejected = 0
+            self.broken.clear()
+            self._load(connector, replace(into, is_direct=False))
         finally:
             staging.drop(into)
 
     def _load(self, connector: Connector, into: Staging) -> None:
+        staging.create(into)
         with self._stage("extract"):
             self._extract(connector, into)
         with self._stage("check"):
@@ -118,10 +123,9 @@ class _Work:
         quarantine.forget_broken(self.run.pk)
         batches = connector.read(extract)
         try:
-            first = next(batches, None)
-            if first is not None:
-                chunks = self._counted(chain([first], batches))
-                staging.copy_in(into, chunks, positioned=first.positioned)
+            first = next(batches, Batch((), b"", 0))
+            chunks = self._counted(chain([first], batches))
+            staging.copy_in(into, chunks, positioned=first.positioned, types=first.types)
         finally:
             close = getattr(batches, "close", None)
             if close is not None:

@@ -133,8 +133,9 @@ class Postgres(Connector):
             )
             if extract.cursor is not None:
                 statement += from_on(offered[picks((extract.cursor,), titles, where)[0]], extract.since)
+            types = tuple(offered[place].stored for place in places)
             for lines, count in copied(connection, statement):
-                yield Batch(names, checked(lines, where), count)
+                yield Batch(names, checked(lines, where), count, types=types)
 
     @contextmanager
     def _connected(self, seconds: int) -> Iterator[Connection]:
