@@ -41,7 +41,7 @@ class Access:
         if isinstance(value, str) and value in KINDS and value not in ("round", "partial"):
             return cls(value)
         if isinstance(value, Mapping):
-            return _from_table(cast(Mapping[str, object], value))
+            return _from_table(value)
         raise _invalid(f"{value!r} is not an access")
 
     def as_json(self) -> str | dict[str, object]:
@@ -95,7 +95,7 @@ def strictest(accesses: Iterable[Access], type_: FieldType) -> Access:
     combined = [access for access in distinct if access.kind not in ("round", "partial")]
     if rounded and partial and type_ == "string":
         heads = [access.head for access in partial] + [cast(int, access.to) for access in rounded]
-        combined.append(Access("partial", min(heads), 0))
+        combined.append(Access("partial", min(heads)))
     else:
         if rounded:
             combined.append(_coarsest(rounded, type_))

@@ -12,6 +12,7 @@ from policies.facts import Party, Target
 PARTIES = {
     "everyone": Party(),
     "group:near": Party("group", "near"),
+    "group:near:by": Party("group", "near:by"),
     "agency:bb": Party("agency", "bb"),
     "client:bb/app": Party("client", "bb/app"),
 }
@@ -19,6 +20,7 @@ TARGETS = {
     "*": (Target(), "catalogue"),
     "aa.*": (Target("aa"), "agency"),
     "aa.d1": (Target("aa", "aa.d1"), "dataset"),
+    "aa.b.d1": (Target("aa", "aa.b.d1"), "dataset"),
     "aa.d1#名": (Target("aa", "aa.d1", "名"), "field"),
 }
 ACCESSES: tuple[tuple[object, Access], ...] = (
