@@ -135,8 +135,6 @@ def _step(to: object) -> int | Decimal | str:
     """A unit of dates, or an exact number above 0 within the digits that rounding is computed with."""
     if isinstance(to, str) and to in DATE_UNITS:
         return to
-    if isinstance(to, bool) or not isinstance(to, int | float | Decimal | str):
-        raise _invalid(f"round cannot be to {to!r}")
     try:
         number = Decimal(str(to))
     except InvalidOperation:

@@ -8,10 +8,11 @@ import pytest
 from policies.access import CLEAR, HIDDEN, NULL, Access
 from policies.decision import NO_ROWS, FieldDecision, RowPolicy
 from policies.facts import NO_SUCH_GRANT, GrantFacts, Party, RuleFacts, Target
-from policies.gate import Implied, pass_gate
+from policies.gate import Gate, Implied, pass_gate
 from policies.pdp import may_read
 from tests.policies.stated import (
     ASKED_FOR,
+    AT,
     BY_CLASS,
     CLOSED,
     GRANT,
@@ -122,6 +123,14 @@ def test_a_denial_names_the_prohibits_alone_and_what_would_serve() -> None:
     assert ask(retired) == denied(retired, "retired", RETIRED)
 
 
+def test_an_agreement_may_be_for_some_of_an_agencys_clients_only() -> None:
+    mine, anothers = (replace(GRANT, clients=frozenset({client})) for client in ("bb/app", "bb/job"))
+
+    assert ask(ASKED_FOR, grant=mine).permit
+    assert ask(ASKED_FOR, grant=anothers) == denied(ASKED_FOR, "agreement-invalid", INVALID)
+    assert ask(ASKED_FOR, agreements=(anothers,)).code == "denied"
+
+
 def test_what_is_not_there_tells_nothing() -> None:
     draft = replace(OPEN, status="draft")
     narrow = replace(READER, scopes=frozenset({"write"}))
@@ -136,6 +145,8 @@ def test_a_secret_dataset_is_told_to_those_whom_some_way_leads_in() -> None:
     export = replace(GRANT, modes=frozenset({"export"}))
 
     assert ask(secret) == denied(secret, "not-found")
+    for void in (NO_SUCH_GRANT, replace(GRANT, agency="cc"), replace(GRANT, valid_to=AT)):
+        assert ask(secret, grant=void) == denied(secret, "not-found")
     assert ask(secret, grant=export) == denied(secret, "denied", implied("prohibit"))
     assert ask(secret, agreements=(export,)) == denied(secret, "denied", implied("prohibit"))
     assert ask(secret, manages=True) == denied(secret, "denied", implied("prohibit"))
@@ -188,11 +199,15 @@ def test_the_most_specific_party_speaks_for_a_field_and_a_firm_access_is_its_flo
     assert shown(group, grant=replace(GRANT, fields={"id": CLEAR})) == CLEAR
 
 
-def test_the_gate_names_what_the_class_implies() -> None:
-    assert pass_gate(OPEN, (), None, "rows") == pass_gate(OPEN, (), None, None)
-    assert pass_gate(OPEN, (), None, "rows").by == (Implied(True),)
-    assert pass_gate(ASKED_FOR, (), None, "rows").by == (Implied(False),)
-    assert pass_gate(CLOSED, (), None, "rows").by == (Implied(False),)
+def test_the_gate_names_what_decided() -> None:
+    firm = replace(PROHIBIT, is_firm=True)
+
+    assert pass_gate(OPEN, (), None, "rows") == pass_gate(OPEN, (), None, None) == Gate(True, (Implied(True),))
+    assert pass_gate(ASKED_FOR, (), None, "rows") == Gate(False, (Implied(False),))
+    assert pass_gate(CLOSED, (PERMIT,), GRANT, "rows") == Gate(False, (Implied(False),))
+    assert pass_gate(OPEN, (PERMIT, firm), None, "rows") == Gate(False, (firm,))
+    assert pass_gate(OPEN, (PERMIT, PROHIBIT), None, "rows") == Gate(False, (PROHIBIT,))
+    assert pass_gate(ASKED_FOR, (PERMIT,), GRANT, "rows") == Gate(True, (GRANT,))
 
 
 @pytest.mark.parametrize(

@@ -93,8 +93,8 @@ def _part(word: str) -> Part:
 
 
 def _listed() -> list[Mutant]:
-    entries = tomllib.loads(LISTED.read_text()).get("mutant", [])
-    return [Mutant(entry["function"], entry["was"], entry["becomes"]) for entry in entries]
+    groups = tomllib.loads(LISTED.read_text())["equivalent"]
+    return [Mutant(**mutant) for group in groups for mutant in group["mutants"]]
 
 
 def _survivors(part: Part) -> Iterator[Mutant]:

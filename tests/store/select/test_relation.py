@@ -117,6 +117,13 @@ def test_behind_the_last_null_there_is_nothing(ask: Ask, cells: str) -> None:
     assert ask(rows_sql(view, csv_row(view.fields))) == []
 
 
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("after", [("3",), ("3", "4", "5")])
+def test_a_position_of_another_order_is_no_position(after: tuple[str, ...], descending: bool) -> None:
+    with pytest.raises(ValueError, match="zip"):
+        rows_sql(Selection("cells", (N,), order=(Order(N), Order(N, descending)), after=after), "''")
+
+
 def test_a_page_goes_on_within_what_the_reader_may_see(ask: Ask, cells: str) -> None:
     """The conditions hold on every page, however the position is told."""
     nullable = Order(plain("boolean"))
