@@ -11,9 +11,12 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from contextlib import chdir
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from mutmut.mutation.diff_apply import get_diff_for_mutant
 
 from tests import engines
 
@@ -97,7 +100,7 @@ def _listed() -> list[Mutant]:
     return [Mutant(**mutant) for group in groups for mutant in group["mutants"]]
 
 
-def _survivors(part: Part) -> Iterator[Mutant]:
+def _survivors(part: Part) -> list[Mutant]:
     """Run mutmut on a copy of the project; a test that hangs or crashes has noticed too.
 
     Nothing may lead to the unbroken modules: not Python (``-P``), nor the manage.py that pytest-django looks for.
@@ -105,18 +108,21 @@ def _survivors(part: Part) -> Iterator[Mutant]:
     with tempfile.TemporaryDirectory(prefix="hub-mutants-") as folder:
         copy = Path(folder)
         _copy(copy, part)
-        mutmut = [sys.executable, "-P", "-m", "mutmut"]
         processes = len(os.sched_getaffinity(0))
-        subprocess.run([*mutmut, "run", "--max-children", str(processes)], cwd=copy, check=True)
-        for module in part.modules:
-            ends = json.loads((copy / "mutants" / f"{module}.meta").read_text())["exit_code_by_key"]
-            if not any(ends.values()):
-                raise SystemExit(f"No mutant of {module} was noticed: mutmut did not run.")
-            survived = [name for name, end in ends.items() if end in (None, 0, 5, 33)]
-            sys.stdout.write(f"{module}: {len(ends)} mutants, {len(ends) - len(survived)} noticed.\n")
-            for name in survived:
-                shown = subprocess.run([*mutmut, "show", name], cwd=copy, check=True, capture_output=True, text=True)
-                yield _mutant(name, shown.stdout)
+        mutmut = [sys.executable, "-P", "-m", "mutmut", "run", "--max-children", str(processes)]
+        subprocess.run(mutmut, cwd=copy, check=True)
+        with chdir(copy):
+            return [mutant for module in part.modules for mutant in _unnoticed(module)]
+
+
+def _unnoticed(module: str) -> list[Mutant]:
+    """By what mutmut wrote down in the current folder."""
+    ends = json.loads(Path(f"mutants/{module}.meta").read_text())["exit_code_by_key"]
+    if not any(ends.values()):
+        raise SystemExit(f"No mutant of {module} was noticed: mutmut did not run.")
+    survived = [name for name, end in ends.items() if end in (None, 0, 5, 33)]
+    sys.stdout.write(f"{module}: {len(ends)} mutants, {len(ends) - len(survived)} noticed.\n")
+    return [_mutant(name, get_diff_for_mutant(name, path=module)) for name in survived]
 
 
 def _copy(to: Path, part: Part) -> None:

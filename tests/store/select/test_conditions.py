@@ -119,6 +119,25 @@ def test_parts_are_bound_together(ask: Ask) -> None:
         assert ask("SELECT (" + where + ") IS NOT DISTINCT FROM " + where) == [(True,)]
 
 
+@pytest.mark.parametrize(
+    ("text", "compared"),
+    [
+        ("integer = 5", "integer = '5'::bigint"),
+        ("string < 'b'", "string < 'b'::text"),
+        ("decimal = 0.1", "decimal = 0.1"),
+    ],
+)
+def test_an_index_on_a_column_finds_what_a_literal_names(ask: Ask, cells: str, text: str, compared: str) -> None:
+    ask(f'CREATE INDEX ON {cells} ("{text.partition(" ")[0]}")')
+    ask("SET LOCAL enable_seqscan = off")
+    ask("SET LOCAL enable_bitmapscan = off")
+    where = condition(bind(parse(text), TYPES), lambda name: Sql(f'"{name}"'))
+
+    plan = "\n".join(line for (line,) in ask(f"EXPLAIN SELECT FROM {cells} WHERE " + where))
+
+    assert f"Index Cond: ({compared}" in plan.replace('"', "")
+
+
 @pytest.mark.parametrize("tree", [None, "id = 1", Literal(1, "integer")])
 def test_what_is_no_filter_has_no_sql(tree: object) -> None:
     with pytest.raises(TypeError, match=rf"^no SQL for {type(tree).__name__}$"):
