@@ -48,7 +48,7 @@ def audited(held: Pass, reading: Reading, selection: Selection, row: str, count_
         "WITH gate AS MATERIALIZED ("
         + _gate(held)
         + "), page AS MATERIALIZED ("
-        + rows_sql(looked_further, row, Sql("SELECT true FROM gate"))
+        + rows_sql(looked_further, row)
         + "), event AS ("
         + _event(reading, Sql("jsonb_build_object('rows', least((SELECT count(*) FROM page), %s))", (limit,)))
         + ") SELECT version, "
