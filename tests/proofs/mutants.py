@@ -101,7 +101,7 @@ def _listed() -> list[Mutant]:
 
 
 def _survivors(part: Part) -> list[Mutant]:
-    """Run mutmut on a copy of the project; a test that hangs or crashes has noticed too.
+    """Run mutmut on a copy of the project; a test that crashes, or hangs until pytest ends it, has noticed too.
 
     Nothing may lead to the unbroken modules: not Python (``-P``), nor the manage.py that pytest-django looks for.
     """
@@ -139,6 +139,7 @@ def _copy(to: Path, part: Part) -> None:
         settings.write(f"pytest_add_cli_args_test_selection = {json.dumps(part.tests)}\n")
         settings.write('pytest_add_cli_args = ["-p", "no:cacheprovider", "-p", "tests.proofs.quickest"]\n')
         settings.write("use_git_change_detection = false\n")
+        settings.write("timeout_constant = 20.0\n")  # times 15: a busy machine is slow, not broken
 
 
 def _mutant(name: str, diff: str) -> Mutant:
