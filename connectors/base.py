@@ -54,6 +54,8 @@ class Batch:
 
     ``types`` are names of PostgreSQL's types, one for each column: every cell is a text that PostgreSQL itself has
     written of a value of it, in ISO style and UTC. Empty where nothing is known of the cells; the same in all batches.
+    ``offered`` are all columns that the source has now, wanted or not, by the names of fields that they would become,
+    each with its type where the source knows types; told in the first batch.
     """
 
     columns: tuple[str, ...]
@@ -62,6 +64,7 @@ class Batch:
     positioned: bool = False
     rejects: tuple[Reject, ...] = ()
     types: tuple[str, ...] = ()
+    offered: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

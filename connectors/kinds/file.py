@@ -1,6 +1,7 @@
 """The kind ``file``: delimited text, workbooks and JSON, over HTTP or from a folder."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, ClassVar, Final
@@ -136,7 +137,9 @@ class File(Connector):
             with place.opened(path) as file:
                 table = self._table(place, path, file, extract.select, extract.columns)
                 columns = extract.columns or field_names(table.header)
-                yield from batches(columns, _picked(table, extract.columns, place.name(path), missing), missing)
+                had = dict.fromkeys(field_names(table.header), "")
+                for batch in batches(columns, _picked(table, extract.columns, place.name(path), missing), missing):
+                    yield replace(batch, offered=had)
 
     def _described(self, place: Place, select: Mapping[str, Any], is_free: bool) -> Found:
         path = place.matching(select.get("path", ""))[0]

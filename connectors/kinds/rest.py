@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from typing import Any, ClassVar, Final
 
@@ -118,7 +119,9 @@ class Rest(Connector):
                     code="source-empty",
                     hint="Declare the dataset's fields, or run again when the source has data.",
                 )
-            yield from batches(columns, _records(first, found, keys))
+            had = dict.fromkeys(field_names(offered), "")
+            for batch in batches(columns, _records(first, found, keys)):
+                yield replace(batch, offered=had)
 
     def _pages(self, http: Http, extract: Extract) -> Iterator[Page]:
         select = extract.select

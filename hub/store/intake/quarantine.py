@@ -88,8 +88,8 @@ def _take_out_suspects(staging: Staging) -> None:
     suspicions = [suspicion for field in staging.fields for suspicion in direct.suspicion(field)]
     if not (staging.is_direct and suspicions):
         return
-    types = staging.types or ("",) * len(staging.fields)
-    cells = [direct.as_text(field, type_) for field, type_ in zip(staging.fields, types)]
+    types = dict(zip((field.name for field in staging.given), staging.types))
+    cells = [direct.as_text(field, types.get(field.name, "")) for field in staging.fields]
     texts = ", ".join([LINE] * staging.is_positioned + cells)
     columns = ", ".join(staging.columns)
     taken = (

@@ -28,6 +28,7 @@ class Staging:
     ``table`` holds cells as text: ``_line`` is the record's place in the source, then a cell per field; ``bad`` the
     places (``ctid``) of those of its rows that are taken out. ``rows`` holds typed rows; where ``is_first``, it is made
     so that it can become the dataset's own table. ``types`` are those of the source's columns, see ``is_vouched``.
+    ``lacks`` are names of fields that the source has no more: they come without values.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Staging:
     is_direct: bool = True
     types: tuple[str, ...] = ()
     is_positioned: bool = True
+    lacks: frozenset[str] = frozenset()
     published: str = field(default="", init=False)
 
     @property
@@ -55,6 +57,11 @@ class Staging:
     def rows(self) -> str:
         """Where the typed rows stand, in a table of the run's or, once it is that, the dataset's."""
         return self.published or self.made
+
+    @property
+    def given(self) -> tuple[FieldContract, ...]:
+        """The fields of which cells come in."""
+        return tuple(field for field in self.fields if field.name not in self.lacks)
 
     @property
     def columns(self) -> list[str]:
@@ -82,9 +89,9 @@ def copy_in(staging: Staging, chunks: Iterable[bytes], *, positioned: bool, type
     if not staging.is_direct:
         return _copy(staging, staging.table, chunks)
     try:
-        if direct.is_vouched(staging.fields, types):
+        if direct.is_vouched(staging.given, types):
             return _copy(staging, staging.rows, chunks)
-        form = direct.line_form(staging.fields, positioned=positioned)
+        form = direct.line_form(staging.given, positioned=positioned)
         if form is None:
             staging.is_direct = False
             return _copy(staging, staging.table, ahead(chunks))
@@ -114,7 +121,8 @@ def _create_rows(staging: Staging) -> None:
 
 def _copy(staging: Staging, table: str, chunks: Iterable[bytes]) -> None:
     with connection.cursor() as cursor:
-        statement = f"COPY {table} ({', '.join(staging.columns)}) FROM STDIN"
+        columns = [LINE] * staging.is_positioned + [field.column for field in staging.given]
+        statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
         cursor.copy_expert(statement, _Lines(chunks), size=1 << 20)
 
 
