@@ -51,6 +51,11 @@ class Batch:
     ``copy`` holds ``count`` lines in PostgreSQL's COPY text format (tab between cells, ``\\N`` for missing), cells in
     the order of ``columns``. When ``positioned``, each line starts with one more cell: the record's place in the
     source (line number of a file, counted from 1).
+
+    ``types`` are names of PostgreSQL's types, one for each column: every cell is a text that PostgreSQL itself has
+    written of a value of it, in ISO style and UTC. Empty where nothing is known of the cells; the same in all batches.
+    ``offered`` are all columns that the source has now, wanted or not, by the names of fields that they would become,
+    each with its type where the source knows types; told in the first batch.
     """
 
     columns: tuple[str, ...]
@@ -58,6 +63,8 @@ class Batch:
     count: int
     positioned: bool = False
     rejects: tuple[Reject, ...] = ()
+    types: tuple[str, ...] = ()
+    offered: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Turns records of text cells into batches of COPY text, with as little work per cell as can be."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Final
 
@@ -17,36 +18,90 @@ Cells = Sequence[str]
 Record = tuple[int, Cells] | Reject
 
 
-def batches(columns: tuple[str, ...], records: Iterable[Record], missing: Iterable[str] = ()) -> Iterator[Batch]:
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Records that are COPY text already, each after its place: ``count`` whole lines."""
+
+    copy: bytes
+    count: int
+
+
+def batches(
+    columns: tuple[str, ...], records: Iterable[Record | Lines], missing: Iterable[str] = ()
+) -> Iterator[Batch]:
     """Batches of about a megabyte; ``missing`` are the texts that mean no value. At least one batch, perhaps empty."""
     absent = dict.fromkeys(missing, MISSING)
-    get = absent.get
-    separators = len(columns) - 1
-    lines: list[str] = []
-    rejects: list[Reject] = []
-    size, is_first = 0, True
+    waiting = _Waiting(columns)
     for record in records:
-        if isinstance(record, Reject):
-            rejects.append(record)
+        if isinstance(record, Lines):
+            waiting.add(record)
+        elif isinstance(record, Reject):
+            waiting.rejects.append(record)
         else:
             position, cells = record
-            if absent:
-                cells = [get(cell, cell) for cell in cells]
-            line = "\t".join(cells)
-            if line.count("\t") != separators or "\\" in line or "\n" in line or "\r" in line:
-                line = "\t".join([cell.translate(_ESCAPES) for cell in cells])
-            if "\0" in line:
-                if line.count("\0") != _NULS * cells.count(MISSING):
-                    rejects.append(Reject(position, "nul", "A value holds the character NUL, which cannot be stored."))
-                    continue
-                line = line.replace(MISSING, "\\N")
-            lines.append(f"{position}\t{line}\n")
-            size += len(line)
-        if size >= BATCH_BYTES or len(rejects) >= BATCH_REJECTS:
-            yield _batch(columns, lines, rejects)
-            lines, rejects, size, is_first = [], [], 0, False
-    if lines or rejects or is_first:
-        yield _batch(columns, lines, rejects)
+            if absent and not absent.keys().isdisjoint(cells):
+                cells = [absent.get(cell, cell) for cell in cells]
+            line = _line(cells)
+            if line is None:
+                waiting.rejects.append(
+                    Reject(position, "nul", "A value holds the character NUL, which cannot be stored.")
+                )
+                continue
+            waiting.lines.append(f"{position}\t{line}\n")
+            waiting.size += len(line)
+        if waiting.size >= BATCH_BYTES or len(waiting.rejects) >= BATCH_REJECTS:
+            yield waiting.taken()
+    if not waiting.is_empty or not waiting.batches:
+        yield waiting.taken()
+
+
+class _Waiting:
+    """What the next batch will hold."""
+
+    def __init__(self, columns: tuple[str, ...]) -> None:
+        self.columns = columns
+        self.batches = 0
+        self._clear()
+
+    def _clear(self) -> None:
+        self.lines: list[str] = []
+        self.rejects: list[Reject] = []
+        self.size = self._count = 0
+        self._chunks: list[bytes] = []
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.lines or self.rejects or self._chunks)
+
+    def add(self, lines: Lines) -> None:
+        self._encode()
+        self._chunks.append(lines.copy)
+        self._count += lines.count
+        self.size += len(lines.copy)
+
+    def taken(self) -> Batch:
+        self._encode()
+        batch = Batch(self.columns, b"".join(self._chunks), self._count, positioned=True, rejects=tuple(self.rejects))
+        self.batches += 1
+        self._clear()
+        return batch
+
+    def _encode(self) -> None:
+        self._count += len(self.lines)
+        self._chunks.append("".join(self.lines).encode())
+        self.lines = []
+
+
+def _line(cells: Cells) -> str | None:
+    """The cells in COPY text format; None where one holds NUL."""
+    line = "\t".join(cells)
+    if line.count("\t") != len(cells) - 1 or "\\" in line or "\n" in line or "\r" in line:
+        line = "\t".join([cell.translate(_ESCAPES) for cell in cells])
+    if "\0" in line:
+        if line.count("\0") != _NULS * cells.count(MISSING):
+            return None
+        line = line.replace(MISSING, "\\N")
+    return line
 
 
 def picker(places: Sequence[int], width: int) -> Callable[[Cells], Cells] | None:
@@ -56,7 +111,3 @@ def picker(places: Sequence[int], width: int) -> Callable[[Cells], Cells] | None
     if len(places) == 1:
         return lambda cells: (cells[places[0]],)
     return itemgetter(*places)
-
-
-def _batch(columns: tuple[str, ...], lines: list[str], rejects: list[Reject]) -> Batch:
-    return Batch(columns, "".join(lines).encode(), len(lines), positioned=True, rejects=tuple(rejects))

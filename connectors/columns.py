@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from hub.errors import SourceMalformed, SourceMissing
+from hub.errors import SourceLacks, SourceMalformed
 
 MAX_NAME = 60
 
@@ -58,9 +58,10 @@ def picks(wanted: Sequence[str], offered: Sequence[str], where: str) -> tuple[in
     by_name |= {title: place for place, title in enumerate(offered)}
     absent = [name for name in wanted if name not in by_name]
     if absent:
-        raise SourceMissing(
+        raise SourceLacks(
             f"{where} has no column {', '.join(map(repr, absent))}.",
-            code="source-no-column",
+            absent=absent,
+            offered=offered,
             hint=f"It has: {', '.join(offered)}. Correct the dataset's fields, or have the source name them so again.",
         )
     return tuple(by_name[name] for name in wanted)

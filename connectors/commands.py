@@ -97,11 +97,14 @@ def edit_stream(*, actor: Caller, stream: Stream, **values: Any) -> Stream:
     for name, value in values.items():
         setattr(stream, name, value)
     _check_stream(stream)
+    changed = set(values)  # and no more: a run that ends just now writes down how far it has come
     if not values.keys().isdisjoint({"select", "mode", "cursor"}):
-        stream.cursor_value = ""
+        stream.cursor_value, stream.columns = "", {}
+        changed |= {"cursor_value", "columns"}
     if "schedule" in values:
         stream.next_due_at = next_due(stream.schedule, now())
-    stream.save()
+        changed.add("next_due_at")
+    stream.save(update_fields=changed)
     record(actor=actor, kind="stream.edited", dataset=stream.dataset.key, subject=stream.key, changed=sorted(values))
     return stream
 

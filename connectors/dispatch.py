@@ -90,15 +90,22 @@ def _on_the_way() -> int:
 
 
 def _send(runs: list[UUID]) -> None:
-    sent: list[UUID] = []
+    """Send the messages that nobody else is sending: each is marked first, and the mark taken back where that fails."""
+    moment = now()
+    with transaction.atomic():
+        mine = Outbox.objects.select_for_update(skip_locked=True).filter(run__in=runs)
+        free = Q(sent_at=None) | Q(sent_at__lt=moment - RESENT_AFTER)
+        waiting = list(mine.filter(free).order_by("created_at").values_list("run", flat=True))
+        Outbox.objects.filter(run__in=waiting).update(sent_at=moment)
+    unsent = dict.fromkeys(waiting)
     try:
         with current_app.producer_pool.acquire(block=True) as producer:
-            for run in runs:
+            for run in waiting:
                 current_app.send_task("connectors.tasks.carry_out", args=[str(run)], producer=producer)
-                sent.append(run)
+                del unsent[run]
     except BrokerDown:
-        log.warning("the broker does not answer; %s runs wait for the next tick", len(runs) - len(sent))
-    Outbox.objects.filter(run__in=sent).update(sent_at=now())
+        log.warning("the broker does not answer; %s runs wait for the next tick", len(unsent))
+        Outbox.objects.filter(run__in=unsent, sent_at=moment).update(sent_at=None)
 
 
 def _count_tick() -> int:

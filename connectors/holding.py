@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from connectors.drift import Drift
 from connectors.models import Run
 from connectors.terms import Terms
 from hub.errors import HubError
@@ -60,6 +61,33 @@ class Bounds:
                 hint=f"Nothing was changed. {_LOOK}, and sync again; or release the run, and the good rows come in.",
             )
 
+    def check_columns(self, drift: Drift) -> None:
+        """Raises ``Broken`` or ``Held`` where the source's columns are not to change without a word."""
+        if drift.retyped and self.terms.types == "fail":
+            changed = ", ".join(f"{name} was {was} and is {is_now}" for name, was, is_now in drift.retyped)
+            raise Broken(
+                f"The source's columns have other types: {changed}.",
+                code="type-changed",
+                hint=f"{_AGAIN}, or set the contract's types to quarantine.",
+            )
+        if not drift or self.terms.columns == "evolve" or drift.is_within(self.accepted.get("columns-changed")):
+            return
+        message = "The source's columns have changed: " + "; ".join(
+            f"{words} {', '.join(names)}"
+            for words, names in (("new are", drift.added), ("gone are", drift.gone))
+            if names
+        )
+        if self.terms.columns == "fail":
+            hint = f"{_AGAIN}, or set the contract's columns to hold or evolve."
+            raise Broken(f"{message}.", code="columns-changed", hint=hint)
+        raise Held(
+            f"{message}.",
+            code="columns-changed",
+            difference=drift.difference(),
+            hint=f"{_AGAIN} and sync again; or release the run: what is new comes in, hidden until somebody "
+            "classifies it, and what is gone has no values.",
+        )
+
     def check_shrinkage(self, before: int, after: int) -> None:
         """Raises ``Held`` where a refresh would leave too few of the rows that there were."""
         share = self._widened("shrinks-too-much", "gone", "before", self.terms.max_shrink)
@@ -77,4 +105,5 @@ class Bounds:
         return max(share, Decimal(seen[part]) / Decimal(seen[whole])) if seen and seen[whole] else share
 
 
+_AGAIN = "Nothing was changed. Have the source give them as before"
 _LOOK = "Look at the run's rejects: correct the source or the field's contract"

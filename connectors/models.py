@@ -45,7 +45,10 @@ class SourceGroupObjectPermission(GroupObjectPermissionBase):
 
 
 class Stream(models.Model):
-    """One table or file of a source that feeds one dataset, with its mode, schedule and contract."""
+    """One table or file of a source that feeds one dataset, with its mode, schedule and contract.
+
+    ``columns`` are the source's when the stream last came through, see ``connectors.drift.Columns``.
+    """
 
     class Mode(models.TextChoices):
         REPLACE = "replace"
@@ -60,6 +63,7 @@ class Stream(models.Model):
     mode = models.CharField(max_length=10, choices=Mode.choices, default=Mode.REPLACE)
     cursor = models.CharField(max_length=60, blank=True)
     cursor_value = models.TextField(blank=True)
+    columns = models.JSONField(default=dict, blank=True)
     schedule = models.CharField(max_length=100, blank=True)
     next_due_at = models.DateTimeField(null=True, blank=True, db_index=True)
     contract = models.JSONField(default=dict)

@@ -122,6 +122,7 @@ def _following(page: Page, url: str, params: Params, paging: Mapping[str, Any]) 
         return ""
     if not isinstance(value, str) or not value:
         return ""
+    value = json.text(value)
     if kind == "next":
         return str(page.answer.url.join(value))
     return _with(url, {**params, paging.get("cursor_param", "cursor"): value})

@@ -2,15 +2,18 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from uuid import UUID
 
 from django.db import DatabaseError, connections, transaction
+from django.db.models import Q
 
 from connectors.base import Batch, Connector, Extract
+from connectors.columns import field_names
+from connectors.drift import Columns, Drift, after
 from connectors.holding import Bounds, Held
 from connectors.lease import Heartbeat, LeaseLost, Progress, claim, end_early, finish, supersede
 from connectors.models import Run, Stream, Upload
@@ -20,15 +23,19 @@ from hub.accounts import mail
 from hub.accounts.caller import HUB
 from hub.audit.commands import record
 from hub.catalog.commands import set_fields
-from hub.errors import HubError, SourceDown
+from hub.errors import HubError, SourceDown, SourceLacks
 from hub.store.intake import quarantine, staging
 from hub.store.intake.contract import contract_of
-from hub.store.intake.load import Outcome, publish
-from hub.store.intake.staging import Staging
+from hub.store.intake.load import Outcome, is_first, publish
+from hub.store.intake.staging import NotDirect, Staging
 from hub.store.tables import drop_generations, ensure_relation
 
 MAX_ATTEMPTS = 3
 log = logging.getLogger(__name__)
+
+
+class _Evolved(Exception):
+    """The dataset has new fields: the source is read again, for all of them."""
 
 
 def carry_out(run_id: UUID, interrupt: Callable[[], None] | None = None) -> None:
@@ -60,6 +67,8 @@ class _Work:
     heartbeat: Heartbeat | None = None
     timings: dict[str, float] = field(default_factory=dict)
     broken: list[quarantine.Broken] = field(default_factory=list)
+    columns: Columns | None = None
+    lacks: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self.stream: Stream = self.run.stream
@@ -74,15 +83,35 @@ class _Work:
         if self.dataset.is_discovered and not self.dataset.fields.exists():
             with self._stage("discover"):
                 self._take_fields(connector)
-        ensure_relation(self.dataset)
-        into = Staging(f"r{self.run.pk.hex}_{self.run.fence}", contract_of(self.dataset))
-        staging.create(into)
+        try:
+            self._bring_in(connector)
+        except SourceLacks as error:
+            if self.progress.rows_read:  # one file of several lacks what the others have
+                raise
+            self._meet(dict.fromkeys(field_names(error.offered), ""), error)
+            self._bring_in(connector)
+        except _Evolved:
+            self._bring_in(connector)
+
+    def _bring_in(self, connector: Connector) -> None:
+        """Read, check and publish, by the shortest way that the rows allow."""
+        relation = ensure_relation(self.dataset)
+        is_new = is_first(self.dataset, relation, self.mode)  # type: ignore[arg-type]
+        into = Staging(f"r{self.run.pk.hex}_{self.run.fence}", contract_of(self.dataset), is_new, lacks=self.lacks)
         try:
             self._load(connector, into)
+        except NotDirect:
+            self._begin_again()
+            self._load(connector, replace(into, is_direct=False))
         finally:
             staging.drop(into)
 
+    def _begin_again(self) -> None:
+        self.progress.rows_read = self.progress.bytes = self.progress.rejected = 0
+        self.broken.clear()
+
     def _load(self, connector: Connector, into: Staging) -> None:
+        staging.create(into)
         with self._stage("extract"):
             self._extract(connector, into)
         with self._stage("check"):
@@ -107,7 +136,7 @@ class _Work:
         self.dataset.refresh_from_db()
 
     def _extract(self, connector: Connector, into: Staging) -> None:
-        names = tuple(field.name for field in into.fields)
+        names = tuple(field.name for field in into.given)
         is_incremental = bool(self.stream.cursor) and connector.is_incremental(self.select)
         extract = Extract(
             select=self.select,
@@ -118,14 +147,39 @@ class _Work:
         quarantine.forget_broken(self.run.pk)
         batches = connector.read(extract)
         try:
-            first = next(batches, None)
-            if first is not None:
-                chunks = self._counted(chain([first], batches))
-                staging.copy_in(into, chunks, positioned=first.positioned)
+            first = next(batches, Batch((), b"", 0))
+            if self._meet(first.offered):
+                raise _Evolved
+            chunks = self._counted(chain([first], batches))
+            staging.copy_in(into, chunks, positioned=first.positioned, types=first.types)
         finally:
             close = getattr(batches, "close", None)
             if close is not None:
                 close()
+
+    def _meet(self, offered: Mapping[str, str], lacking: SourceLacks | None = None) -> bool:
+        """Hold the source's columns against those of the last time; whether the dataset has new fields now.
+
+        Raises ``Held``, ``Broken``, or what the source lacks where that never was there or is needed.
+        """
+        seen = self.columns if self.columns is not None else self.stream.columns
+        absent = lacking.absent if lacking is not None else ()
+        needed = self.dataset.fields.filter(name__in=absent).filter(
+            Q(is_required=True) | Q(name__in=self.dataset.primary_key)
+        )
+        if lacking is not None and (any(name not in seen for name in absent) or needed.exists()):
+            raise lacking
+        drift = Drift.of(seen or offered, offered, absent)
+        self.bounds.check_columns(drift)
+        self.columns = after(seen, offered, drift)
+        self.lacks |= frozenset(absent)
+        if drift.added:
+            self._begin_again()
+            fields = [{"name": name, "type": offered[name] or "string"} for name in drift.added]
+            known = set(self.dataset.fields.values_list("name", flat=True))
+            set_fields(actor=HUB, dataset=self.dataset, fields=[one for one in fields if one["name"] not in known])
+            self.dataset.refresh_from_db()
+        return bool(drift.added)
 
     def _counted(self, batches: Iterator[Batch]) -> Iterator[bytes]:
         """The lines of each batch, counted; what was no row goes to the quarantine."""
@@ -183,6 +237,8 @@ class _Work:
         greatest = staging.greatest(into, self.stream.cursor) if self.stream.cursor else None
         if greatest is not None:
             Stream.objects.filter(pk=self.stream.pk).update(cursor_value=greatest)
+        if self.columns is not None:
+            Stream.objects.filter(pk=self.stream.pk).update(columns=self.columns)
 
     def end_by(self, error: Exception) -> None:
         """Say how the run ended; where it was told to end, whatever came of that is no failure of its own."""

@@ -117,6 +117,17 @@ class SourceMissing(SourceError):
     code = "source-missing"
 
 
+class SourceLacks(SourceMissing):
+    """The source has no such columns: ``absent`` are the names asked for, ``offered`` those that it has."""
+
+    code = "source-no-column"
+
+    def __init__(self, message: str, *, hint: str, absent: Sequence[str], offered: Sequence[str]) -> None:
+        super().__init__(message, hint=hint)
+        self.absent = tuple(absent)
+        self.offered = tuple(offered)
+
+
 class SourceMalformed(SourceError):
     """What came is not what was agreed (HTML for JSON, a cut file, an empty answer, two equal column names)."""
 

@@ -1,14 +1,17 @@
 """Reads delimited text strictly: what is not quoted right, or has a cell too many, is said and never guessed at."""
 
+import codecs
 import csv
 import io
 import os
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, BinaryIO, Final
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, BinaryIO, Final, Self
 
 from connectors.base import Reject
-from connectors.batches import Record
+from connectors.batches import Cells, Lines, Record, picker
 from connectors.columns import check_header
+from connectors.formats.plain import Plain, plain
 from connectors.formats.table import Options, Table
 from connectors.formats.text import encoding_of
 from hub.errors import SourceMalformed
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
 # A cell may hold a polygon; the library's own limit of 128 KiB is too small for that.
 csv.field_size_limit(16 << 20)
 
+_BLOCK: Final = 1 << 16
+_BY_BLOCKS: Final = frozenset({"utf-8", "utf-8-sig"})
+_PLAIN_DELIMITERS: Final = frozenset(",;|\t:")
 _MARKUP: Final = (b"<!doctype", b"<html", b"<head", b"<?xml", b"<body")
 _ARCHIVE: Final = b"PK\x03\x04"
 
@@ -28,9 +34,10 @@ def open_table(file: BinaryIO, options: Options) -> Table:
     _check_start(file, options.where)
     codec = encoding_of(file, options.encoding, options.where)
     has_last_newline = _ends_with_newline(file)
-    file.seek(0)
-    text = _Text(file, encoding=codec, newline="")
-    reader = csv.reader(text, delimiter=options.delimiter or ",", strict=True)
+    delimiter = options.delimiter or ","
+    is_plain = codecs.lookup(codec).name in _BY_BLOCKS and delimiter in _PLAIN_DELIMITERS
+    text = _Blocks(file, codec) if is_plain else _Text(file, codec)
+    reader = csv.reader(text, delimiter=delimiter, strict=True)
     try:
         header = next((row for row in reader if row), None)
     except csv.Error as error:
@@ -38,10 +45,35 @@ def open_table(file: BinaryIO, options: Options) -> Table:
     if header is None:
         raise _empty(options.where)
     check_header(header, options.where)
-    return Table(tuple(header), _records(reader, len(header), options.where, has_last_newline))
+    records = _Records(reader, text, len(header), options.where, has_last_newline)
+    if isinstance(text, _Text):
+        return Table(tuple(header), records.one_by_one())
+
+    def lines(places: Sequence[int], missing: Iterable[str]) -> Iterator[Lines | Record]:
+        pick = picker(places, len(header))
+        return records.by_blocks(text, plain(delimiter.encode(), len(header), places, missing), pick)
+
+    return Table(tuple(header), records.one_by_one(), lines)
 
 
-class _Text(io.TextIOWrapper):
+class _Text:
+    """Lines of a file in any encoding, counted; none is changed, and the file stays open."""
+
+    def __init__(self, file: BinaryIO, codec: str) -> None:
+        file.seek(0)
+        self._text = _Wrapper(file, encoding=codec, newline="")
+        self.number = 0
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._text)
+        self.number += 1
+        return line
+
+
+class _Wrapper(io.TextIOWrapper):
     """Lets go of the file in the end instead of closing it: it belongs to whoever opened it."""
 
     def __del__(self) -> None:
@@ -49,32 +81,113 @@ class _Text(io.TextIOWrapper):
             self.detach()
 
 
-def _records(reader: "_csv.Reader", width: int, where: str, has_last_newline: bool) -> Iterator[Record]:
-    """Rows with the number of the line each starts on."""
-    end = reader.line_num
-    last: Reject | None = None
-    while True:
-        start = end + 1
+class _Blocks:
+    """Lines of a file, counted, that can also be had by the block: some whole lines in UTF-8."""
+
+    def __init__(self, file: BinaryIO, codec: str) -> None:
+        file.seek(len(codecs.BOM_UTF8) if codec == "utf-8-sig" else 0)
+        self._file = file
+        self._rest = b""
+        self._lines: deque[str] = deque()
+        self.number = 0
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> str:
+        if not self._lines:
+            self.give(self.block())
+        if not self._lines:
+            raise StopIteration
+        self.number += 1
+        return self._lines.popleft()
+
+    @property
+    def is_at_block(self) -> bool:
+        """Whether all lines that were given back have been read."""
+        return not self._lines
+
+    def give(self, block: bytes) -> None:
+        """Let these lines be read one by one."""
+        self._lines.extend(io.StringIO(block.decode(), newline=""))
+
+    def block(self) -> bytes:
+        """The next lines, about 64 KiB of them; empty at the end."""
+        block = self._rest
+        while chunk := self._file.read(_BLOCK):
+            block += chunk
+            # A lone CR ends a line too, but the last byte may be half of CR LF.
+            end = block.rfind(b"\n") + 1 or block.rfind(b"\r", 0, -1) + 1
+            if end:
+                self._rest = block[end:]
+                return block[:end]
+        self._rest = b""
+        return block
+
+
+class _Records:
+    """Rows with the number of the line each starts on; what is not quoted right or has a cell too many is a reject."""
+
+    def __init__(
+        self, reader: "_csv.Reader", text: _Text | _Blocks, width: int, where: str, has_last_newline: bool
+    ) -> None:
+        self._reader = reader
+        self._text = text
+        self._width = width
+        self._where = where
+        self._has_last_newline = has_last_newline
+        self._last: Reject | None = None
+
+    def one_by_one(self) -> Iterator[Record]:
+        while (record := self._next()) is not None:
+            yield from record
+        self._check_end()
+
+    def by_blocks(
+        self, blocks: _Blocks, plain: Plain, pick: Callable[[Cells], Cells] | None
+    ) -> Iterator[Lines | Record]:
+        """The same records with the cells wanted, blocks of plain lines at once."""
+        while True:
+            if blocks.is_at_block:
+                block = blocks.block()
+                lines = plain(block, blocks.number + 1)
+                if lines is not None:
+                    blocks.number += lines.count
+                    self._last = None
+                    yield lines
+                    continue
+                blocks.give(block)
+            record = self._next()
+            if record is None:
+                break
+            for each in record:
+                yield (each[0], pick(each[1])) if pick and isinstance(each, tuple) else each
+        self._check_end()
+
+    def _next(self) -> Sequence[Record] | None:
+        """The next record or reject, or neither where a line is empty; None at the end."""
+        start = self._text.number + 1
         try:
-            row = next(reader)
+            row = next(self._reader)
         except StopIteration:
-            break
+            return None
         except csv.Error as error:
             if str(error) == "unexpected end of data":
-                raise _cut(where, start) from error
-            last = Reject(start, "quotes", "The quotes in this line do not match.")
-            row = []
-        else:
-            last = None
-        end = reader.line_num
-        if len(row) == width:
-            yield start, row
-        elif row:
-            last = Reject(start, "cells", f"There are {len(row)} cells in this line instead of {width}.")
-        if last is not None:
-            yield last
-    if last is not None and last.code == "cells" and not has_last_newline:
-        raise _cut(where, last.position)
+                raise _cut(self._where, start) from error
+            self._last = Reject(start, "quotes", "The quotes in this line do not match.")
+            return (self._last,)
+        self._last = None
+        if len(row) == self._width:
+            return ((start, row),)
+        if not row:
+            return ()
+        self._last = Reject(start, "cells", f"There are {len(row)} cells in this line instead of {self._width}.")
+        return (self._last,)
+
+    def _check_end(self) -> None:
+        """A last line without newline that has too few cells was cut short."""
+        if self._last is not None and self._last.code == "cells" and not self._has_last_newline:
+            raise _cut(self._where, self._last.position)
 
 
 def _check_start(file: BinaryIO, where: str) -> None:

@@ -1,9 +1,9 @@
 """The shape every file format is read into, and what may be said about how to read it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from connectors.batches import Record
+from connectors.batches import Lines, Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,12 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """An open file: its header, and its records with one cell per column, read as they are asked for."""
+    """An open file: its header, and its records with one cell per column, read as they are asked for.
+
+    Where a format can give many records at once as COPY text, ``lines`` makes it: from then on ``records`` holds those
+    between, with all their cells. It takes the places of the columns wanted and the texts that mean no value.
+    """
 
     header: tuple[str, ...]
     records: Iterator[Record]
+    lines: "Callable[[Sequence[int], Iterable[str]], Iterator[Lines | Record]] | None" = None

@@ -1,6 +1,7 @@
 """The kind ``file``: delimited text, workbooks and JSON, over HTTP or from a folder."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, ClassVar, Final
@@ -8,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from connectors import infer
 from connectors.base import LIMITS_SCHEMA, Batch, Connector, Extract, Found, JsonSchema, Limits
-from connectors.batches import Record, batches, picker
+from connectors.batches import Lines, Record, batches, picker
 from connectors.columns import field_names, picks
 from connectors.formats import csv, json, xlsx
 from connectors.formats.table import Options, Table
@@ -136,7 +137,9 @@ class File(Connector):
             with place.opened(path) as file:
                 table = self._table(place, path, file, extract.select, extract.columns)
                 columns = extract.columns or field_names(table.header)
-                yield from batches(columns, _picked(table, extract.columns, place.name(path)), missing)
+                had = dict.fromkeys(field_names(table.header), "")
+                for batch in batches(columns, _picked(table, extract.columns, place.name(path), missing), missing):
+                    yield replace(batch, offered=had)
 
     def _described(self, place: Place, select: Mapping[str, Any], is_free: bool) -> Found:
         path = place.matching(select.get("path", ""))[0]
@@ -180,8 +183,11 @@ class File(Connector):
         return open_place(self.config["url"], Limits.of(self.config), headers)
 
 
-def _picked(table: Table, wanted: tuple[str, ...], where: str) -> Iterator[Record]:
-    pick = picker(picks(wanted or table.header, table.header, where), len(table.header))
+def _picked(table: Table, wanted: tuple[str, ...], where: str, missing: Iterable[str]) -> Iterator[Lines | Record]:
+    places = picks(wanted or table.header, table.header, where)
+    if table.lines is not None:
+        return table.lines(places, missing)
+    pick = picker(places, len(table.header))
     if pick is None:
         return table.records
     return ((record[0], pick(record[1])) if isinstance(record, tuple) else record for record in table.records)

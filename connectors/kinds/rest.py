@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from typing import Any, ClassVar, Final
 
 from connectors import infer
 from connectors.base import LIMITS_SCHEMA, Batch, Connector, Extract, Found, JsonSchema, Limits
-from connectors.batches import Record, batches
+from connectors.batches import Lines, Record, batches
 from connectors.columns import field_names
 from connectors.formats import json
 from connectors.http import Answer, Http, basic, bearer, place
@@ -118,7 +119,9 @@ class Rest(Connector):
                     code="source-empty",
                     hint="Declare the dataset's fields, or run again when the source has data.",
                 )
-            yield from batches(columns, _records(first, found, keys))
+            had = dict.fromkeys(field_names(offered), "")
+            for batch in batches(columns, _records(first, found, keys)):
+                yield replace(batch, offered=had)
 
     def _pages(self, http: Http, extract: Extract) -> Iterator[Page]:
         select = extract.select
@@ -155,11 +158,11 @@ class Rest(Connector):
         return basic(self.secrets["user"], self.secrets["password"]) if needed else {}
 
 
-def _records(first: Page, others: Iterator[Page], keys: tuple[str, ...]) -> Iterator[Record]:
-    yield from json.cells(first.records, keys)
+def _records(first: Page, others: Iterator[Page], keys: tuple[str, ...]) -> Iterator[Lines | Record]:
+    yield from json.lines(first.records, keys)
     done = len(first.records)
     for page in others:
-        yield from json.cells(page.records, keys, done + 1)
+        yield from json.lines(page.records, keys, done + 1)
         done += len(page.records)
 
 

@@ -29,6 +29,9 @@ TIE_BREAKER = "_r"
 VERSION = "_v"
 """The dataset's version at which the row came or last changed."""
 
+LINE = "_line"
+"""The record's place in the source, while the row is on its way in."""
+
 
 @transaction.atomic
 def ensure_relation(dataset: Dataset) -> Relation:
@@ -48,11 +51,14 @@ def ensure_relation(dataset: Dataset) -> Relation:
     return relation
 
 
+_RANDOM = f"random({-(2**63)}, {2**63 - 1})"
+
+
 def create_table(table: str, fields: Iterable[Field]) -> None:
     """An empty table for ``fields``, without indexes: a first load is faster without."""
     columns = [
         *map(_column, fields),
-        f"{TIE_BREAKER} bigint NOT NULL DEFAULT random({-(2**63)}, {2**63 - 1})",
+        f"{TIE_BREAKER} bigint NOT NULL DEFAULT {_RANDOM}",
         f"{VERSION} integer NOT NULL DEFAULT 0",
     ]
     _execute(f"CREATE TABLE {table} ({', '.join(columns)})")
@@ -65,6 +71,24 @@ def index_key(table: str, dataset: Dataset, fields: Iterable[Field]) -> None:
     columns = key_columns(dataset, fields)
     if columns:
         _execute(f"CREATE UNIQUE INDEX IF NOT EXISTS {name}_key ON {table} ({', '.join(columns)}) NULLS NOT DISTINCT")
+
+
+def publish_table(table: str, relation: Relation) -> None:
+    """Let a table that was filled and indexed apart, and that nobody else knows, be the relation's new generation.
+
+    All its rows come with the relation's next version, which stands once beside them instead of in each.
+    """
+    version = relation.version + 1
+    _execute(
+        f"ALTER TABLE {table} DROP COLUMN IF EXISTS {LINE}, ALTER {TIE_BREAKER} SET DEFAULT {_RANDOM},"
+        f" ADD COLUMN {VERSION} integer NOT NULL DEFAULT {version}, RESET (autovacuum_enabled)"
+    )
+    _execute(f"ALTER TABLE {table} ALTER {VERSION} SET DEFAULT 0")
+    _execute(f"DROP SEQUENCE {table}_seq")
+    name = relation.table.removeprefix("data.")
+    for index in ("r", "key"):
+        _execute(f"ALTER INDEX IF EXISTS {table}_{index} RENAME TO {name}_{index}")
+    _execute(f"ALTER TABLE {table} RENAME TO {name}")
 
 
 def drop_generations(dataset: Dataset) -> None:

@@ -133,8 +133,10 @@ class Postgres(Connector):
             )
             if extract.cursor is not None:
                 statement += from_on(offered[picks((extract.cursor,), titles, where)[0]], extract.since)
+            types = tuple(offered[place].stored for place in places)
+            had = dict(zip(field_names(titles), (column.type for column in offered), strict=True))
             for lines, count in copied(connection, statement):
-                yield Batch(names, checked(lines, where), count)
+                yield Batch(names, checked(lines, where), count, types=types, offered=had)
 
     @contextmanager
     def _connected(self, seconds: int) -> Iterator[Connection]:

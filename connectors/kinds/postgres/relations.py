@@ -50,10 +50,11 @@ WHERE t.oid = ANY(%s)
 
 
 class Offered:
-    """A column the relation has: its name there, its hub type, and the expression that gives the hub's text of it."""
+    """A column the relation has: its name and type there, its hub type, and the expression for the hub's text of it."""
 
     def __init__(self, title: str, typname: str, namespace: str, is_array: bool) -> None:
         self.title = title
+        self.stored = typname if namespace == "pg_catalog" else ""
         self.type = "json" if is_array else _HUB_TYPES.get(typname, "string")
         self.name = sql.Identifier(title)
         self.expression: sql.Composable = self.name

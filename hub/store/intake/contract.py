@@ -26,9 +26,9 @@ _OVERFLOWS: Mapping[FieldType, str] = {
     "time": "{typed} = '24:00'",
 }
 """What a good text comes to in UTC or by rounding, and no standard can write: years 0 and 10000, a time of 24:00."""
-_ORDERED = frozenset({"integer", "number", "decimal", "date", "datetime", "time"})
+ORDERED = frozenset({"integer", "number", "decimal", "date", "datetime", "time"})
 _DOCUMENTS = frozenset({"json", "geometry"})
-_MAX_CELL = 16 << 20
+MAX_CELL = 16 << 20
 """Bytes of a text; ``store_json_fault`` holds JSON to the same, with its numbers written out."""
 
 
@@ -69,7 +69,7 @@ class FieldContract:
         """What to say for each rule, as a JSON object."""
         said = {
             "required": "The value is missing, and the field needs one.",
-            "size": f"The value is longer than {_MAX_CELL >> 20} MiB, or would be with its numbers written out.",
+            "size": f"The value is longer than {MAX_CELL >> 20} MiB, or would be with its numbers written out.",
             "depth": "The value is nested more than 500 levels deep.",
             "type": f"The value is not of type {self.type}.",
             "min": f"The value is below {self.minimum}.",
@@ -79,10 +79,15 @@ class FieldContract:
         }
         return json.dumps(said, ensure_ascii=False)
 
+    @property
+    def whole_pattern(self) -> str:
+        """The pattern, to match the whole cell."""
+        return f"^(?:{self.pattern})$"
+
     def _rules(self) -> Iterator[tuple[str, Sql]]:
         cell = self.column
         if self.type == "string":
-            yield "size", Sql(f"octet_length({cell}) > {_MAX_CELL}")
+            yield "size", Sql(f"octet_length({cell}) > {MAX_CELL}")
         elif self.type == "json":
             if self.is_required:
                 yield "required", Sql(f"{self.typed()} IS NULL")
@@ -90,12 +95,12 @@ class FieldContract:
             yield "type", Sql(f"NOT ({self._is_of_type()})")
         if self.type in _OVERFLOWS:
             yield "type", Sql(_OVERFLOWS[self.type].format(cell=cell, typed=self.typed()))
-        if self.minimum and self.type in _ORDERED:
-            yield "min", Sql(f"{self.typed()} < ") + self._limit(self.minimum)
-        if self.maximum and self.type in _ORDERED:
-            yield "max", Sql(f"{self.typed()} > ") + self._limit(self.maximum)
+        if self.minimum and self.type in ORDERED:
+            yield "min", Sql(f"{self.typed()} < ") + self.limit(self.minimum)
+        if self.maximum and self.type in ORDERED:
+            yield "max", Sql(f"{self.typed()} > ") + self.limit(self.maximum)
         if self.pattern:
-            yield "pattern", Sql(f"{cell} !~ %s", (f"^(?:{self.pattern})$",))
+            yield "pattern", Sql(f"{cell} !~ %s", (self.whole_pattern,))
         if self.codes:
             yield "codes", Sql(f"NOT {cell} = ANY(%s)", (list(self.codes),))
 
@@ -127,7 +132,8 @@ class FieldContract:
                 return f"coalesce(jsonb_typeof({cell}::jsonb -> 'type') = 'string', false)"
         raise ValueError(f"no form tells a {self.type}")
 
-    def _limit(self, text: str) -> Sql:
+    def limit(self, text: str) -> Sql:
+        """The least or greatest value as one of the field's physical type."""
         if self.type == "datetime":
             return Sql("(%s::timestamptz AT TIME ZONE 'UTC')", (text,))
         return Sql(f"%s::{PHYSICAL_TYPES[self.type]}", (text,))

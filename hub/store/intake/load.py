@@ -9,14 +9,11 @@ from django.utils.timezone import now
 
 from hub.catalog.models import Dataset
 from hub.store.intake.quarantine import set_aside
-from hub.store.intake.staging import Staging
+from hub.store.intake.staging import NotDirect, Staging
 from hub.store.models import Relation
-from hub.store.tables import VERSION, create_table, ensure_relation, index_key, key_columns
+from hub.store.tables import LINE, VERSION, create_table, ensure_relation, index_key, key_columns, publish_table
 
 Mode = Literal["replace", "append", "merge"]
-
-_PLACE = "_place"
-"""In staging, where the row stands among the incoming cells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +42,17 @@ def publish(staging: Staging, dataset: Dataset, mode: Mode, run: UUID) -> Outcom
     ensure_relation(dataset)
     relation = Relation.objects.select_for_update().get(dataset=dataset)
     load = _Load(staging, dataset, relation, mode, run)
-    is_new_table = relation.rows == 0 or (mode == "replace" and not load.key)
-    outcome = load.into_new_table() if is_new_table else load.into_present_table()
+    outcome = load.into_new_table() if is_first(dataset, relation, mode) else load.into_present_table()
     relation.version = outcome.version
     relation.rows = outcome.rows
     relation.synced_at = now()
     relation.save(update_fields=["version", "rows", "generation", "synced_at"])
     return outcome
+
+
+def is_first(dataset: Dataset, relation: Relation, mode: Mode) -> bool:
+    """Whether a load fills a table of its own: no rows are there yet, or all give way and no key tells them apart."""
+    return relation.rows == 0 or (mode == "replace" and not key_columns(dataset, dataset.fields.all()))
 
 
 @dataclass
@@ -69,94 +70,84 @@ class _Load:
         self.version = self.relation.version + 1
 
     def into_new_table(self) -> Outcome:
-        """Fill a table that no reader knows yet, then point to it: nobody waits, nobody sees a part."""
+        """Point to a table that no reader knows yet: nobody waits, nobody sees a part."""
         before = self.relation.rows
+        inserted, rejected = self._made_ready()
         self.relation.generation += 1
-        table = self.relation.table
-        create_table(table, self.fields)
-        inserted, rejected = self._filled(table)
-        _run(f"ANALYZE {table}")
+        if self.staging.is_first:
+            publish_table(self.staging.rows, self.relation)
+            self.staging.published = self.relation.table
+        else:
+            create_table(self.relation.table, self.fields)
+            _run(self._insert(self.relation.table))
+            index_key(self.relation.table, self.dataset, self.fields)
+            _run(f"ANALYZE {self.relation.table}")
         gone = before if self.mode == "replace" else 0
         return Outcome(self.version, before, inserted=inserted, deleted=gone, rejected=rejected)
 
     def into_present_table(self) -> Outcome:
+        fresh, rejected = self._made_ready()
         if not self.key:
-            inserted = _run(self._insert(self.relation.table))
-            return Outcome(self.version, self.relation.rows, inserted=inserted)
-        fresh, rejected = self._made_fresh()
+            return Outcome(self.version, self.relation.rows, inserted=_run(self._insert(self.relation.table)))
         deleted = self._delete_gone() if self.mode == "replace" else 0
         if self.mode == "append":
             clashes = self._set_clashes_aside()
             fresh, rejected, updated = fresh - clashes, rejected + clashes, 0
         else:
             updated = self._update_changed()
-        inserted = self._insert_new()
-        _run(f"DROP TABLE {self.staging.fresh}")
+        inserted = _run(self._insert(self.relation.table) + f" WHERE NOT EXISTS ({self._there('r')})")
         outcome = Outcome(self.version, self.relation.rows, inserted, updated, deleted, 0, rejected)
         return replace(outcome, unchanged=fresh - inserted - updated)
 
-    def _made_fresh(self) -> tuple[int, int]:
-        """What is staged as typed rows beside the dataset's own."""
-        table = self.staging.fresh
-        _run(f"CREATE UNLOGGED TABLE {table} (LIKE {self.relation.table} INCLUDING DEFAULTS, {_PLACE} tid)")
-        made = self._filled(table)
-        _run(f"ANALYZE {table}")
-        return made
-
-    def _filled(self, table: str) -> tuple[int, int]:
-        """Fill an empty table and index it; answers rows put in, and rows set aside for a key that came before.
+    def _made_ready(self) -> tuple[int, int]:
+        """All good rows typed, one of a key; answers how many they are, and how many were set aside for their key.
 
         That a key repeats is only looked for where the index refuses it.
         """
+        rows, columns = self.staging.rows, self.staging.columns
+        cells = [field.typed() for field in self.staging.fields]
+        texts = _run(
+            f"INSERT INTO {rows} ({', '.join(columns)})"
+            f" SELECT {', '.join([LINE] * self.staging.is_positioned + cells)} FROM {self.staging.table}"
+        )
+        doubles = 0
         try:
             with transaction.atomic():
-                count = _run(self._insert(table))
-                self._index(table)
-            return count, 0
+                self._index(rows)
         except IntegrityError:
+            if texts and self.staging.is_direct:
+                raise NotDirect from None
             doubles = self._set_doubles_aside()
-        count = _run(self._insert(table))
-        self._index(table)
-        return count, doubles
+            self._index(rows)
+        _run(f"ANALYZE {rows}")
+        return _count(rows), doubles
 
-    def _index(self, table: str) -> None:
-        if table == self.staging.fresh:
-            if self.key:
-                _run(f"CREATE UNIQUE INDEX ON {table} ({', '.join(self.key)})")
-        else:
-            index_key(table, self.dataset, self.fields)
+    def _index(self, rows: str) -> None:
+        if self.staging.is_first:
+            index_key(rows, self.dataset, self.fields)
+        elif self.key:
+            _run(f"CREATE UNIQUE INDEX ON {rows} ({', '.join(self.key)})")
 
     def _insert(self, table: str) -> str:
-        """All good rows of the staging table, typed; beside the dataset's own table they remember their place."""
-        names, cells = list(self.columns), [field.typed() for field in self.staging.fields]
-        if table == self.staging.fresh:
-            names, cells = [*names, _PLACE], [*cells, "ctid"]
-        return (
-            f"INSERT INTO {table} ({', '.join(names)}, {VERSION}) SELECT {', '.join(cells)}, {self.version}"
-            f" FROM {self.staging.table} s WHERE {self._is_good}"
-        )
-
-    @property
-    def _is_good(self) -> str:
-        return f"NOT EXISTS (SELECT FROM {self.staging.bad} b WHERE b.place = s.ctid)"
+        names = ", ".join(self.columns)
+        return f"INSERT INTO {table} ({names}, {VERSION}) SELECT {names}, {self.version} FROM {self.staging.rows} r"
 
     def _set_doubles_aside(self) -> int:
         """Of rows with one key the first stays; in a merge the last one, which supersedes the others."""
-        key = ", ".join(field.typed() for field in self.staging.fields if field.column in self.key)
-        order = "ctid DESC" if self.mode == "merge" else "ctid"
+        rows, order = self.staging.rows, "ctid DESC" if self.mode == "merge" else "ctid"
         places = (
-            f"SELECT ctid FROM (SELECT ctid, row_number() OVER (PARTITION BY {key} ORDER BY {order}) AS nth"
-            f" FROM {self.staging.table} s WHERE {self._is_good}) n WHERE nth > 1"
+            f"SELECT ctid FROM (SELECT ctid, row_number() OVER (PARTITION BY {', '.join(self.key)} ORDER BY {order})"
+            f" AS nth FROM {rows}) n WHERE nth > 1"
         )
         if self.mode == "merge":
-            _run(f"INSERT INTO {self.staging.bad} {places}")
+            _run(f"DELETE FROM {rows} r USING ({places}) p WHERE r.ctid = p.ctid")
             return 0
         return self._set_aside(places, "duplicate-key", "Another row of this load has the same key; the first counts.")
 
     def _set_clashes_aside(self) -> int:
         """Rows to append whose key is there with other values: what was appended is never changed."""
         places = (
-            f"SELECT f.{_PLACE} FROM {self.staging.fresh} f JOIN {self.relation.table} t ON {self._same_key('f')}"
+            f"SELECT f.ctid FROM {self.staging.rows} f JOIN {self.relation.table} t ON {self._same_key('f')}"
             f" WHERE {self._differs('f')}"
         )
         return self._set_aside(places, "key-exists", "There is already a row with this key and other values.")
@@ -168,7 +159,7 @@ class _Load:
     def _delete_gone(self) -> int:
         return _run(
             f"WITH gone AS (DELETE FROM {self.relation.table} t WHERE NOT EXISTS"
-            f" (SELECT FROM {self.staging.fresh} f WHERE {self._same_key('f')}) RETURNING to_jsonb(t) AS before)"
+            f" (SELECT FROM {self.staging.rows} f WHERE {self._same_key('f')}) RETURNING to_jsonb(t) AS before)"
             f" INSERT INTO {self.relation.change_log} SELECT {self.version}, 'delete', before FROM gone"
         )
 
@@ -178,17 +169,13 @@ class _Load:
         changes = ", ".join(f"{column} = f.{column}" for column in self.columns)
         return _run(
             f"WITH changed AS (UPDATE {table} t SET {changes}, {VERSION} = {self.version}"
-            f" FROM {self.staging.fresh} f WHERE {self._same_key('f')} AND {self._differs('f')}"
+            f" FROM {self.staging.rows} f WHERE {self._same_key('f')} AND {self._differs('f')}"
             f" RETURNING to_jsonb(old) AS before)"
             f" INSERT INTO {log} SELECT {self.version}, 'update', before FROM changed"
         )
 
-    def _insert_new(self) -> int:
-        names = ", ".join([*self.columns, VERSION])
-        return _run(
-            f"INSERT INTO {self.relation.table} ({names}) SELECT {names} FROM {self.staging.fresh} f"
-            f" WHERE NOT EXISTS (SELECT FROM {self.relation.table} t WHERE {self._same_key('f')})"
-        )
+    def _there(self, fresh: str) -> str:
+        return f"SELECT FROM {self.relation.table} t WHERE {self._same_key(fresh)}"
 
     def _same_key(self, fresh: str) -> str:
         return " AND ".join(f"t.{column} = {fresh}.{column}" for column in self.key)
@@ -205,3 +192,9 @@ def _run(statement: str) -> int:
     with connection.cursor() as cursor:
         cursor.execute(statement)
         return int(cursor.rowcount)
+
+
+def _count(table: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM {table}")
+        return int(cursor.fetchone()[0])

@@ -7,9 +7,11 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from hub.catalog.models import Dataset
-from hub.store.intake.staging import LINE, Staging
+from hub.store.intake import direct
+from hub.store.intake.staging import Staging
 from hub.store.models import Rejected
 from hub.store.sql import Sql, join
+from hub.store.tables import LINE
 
 MAX_KEPT = 10_000
 """So many rejects of a run are kept; all are counted."""
@@ -27,10 +29,12 @@ class Broken:
 
 @transaction.atomic
 def check(staging: Staging, dataset: Dataset, run: UUID) -> int:
-    """Mark the rows that break a contract and write down why; answers how many rows that are.
+    """Take out the rows that break a contract and write down why; answers how many rows that are.
 
+    Typed rows that break it are moved among those that came as text, which are told what is wrong in one way only.
     What an earlier attempt of the run wrote of cells is replaced.
     """
+    _take_out_suspects(staging)
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM store_rejected WHERE run = %s AND field <> ''", [str(run)])
         cursor.execute(f"TRUNCATE {staging.bad}")
@@ -41,20 +45,22 @@ def check(staging: Staging, dataset: Dataset, run: UUID) -> int:
         if count:
             kept = _kept(staging, dataset, run)
             cursor.execute(kept.text, kept.params)
+            cursor.execute(f"DELETE FROM {staging.table} s USING {staging.bad} b WHERE s.ctid = b.place")
     return count
 
 
 def set_aside(staging: Staging, dataset: Dataset, run: UUID, places: str, rule: str, message: str, field: str) -> int:
-    """Mark the rows at ``places``, a query of ``ctid``, as bad for a reason that is about whole rows; answers how many.
+    """Take out typed rows at ``places``, a query of ``ctid``, for a reason that is about whole rows; answers how many.
 
     Part of the caller's transaction: where that is rolled back, so is what was written here.
     """
+    line = f"r.{LINE}" if staging.is_positioned else "NULL::bigint"
     with connection.cursor() as cursor:
         cursor.execute(
-            f"WITH marked AS (INSERT INTO {staging.bad} {places} RETURNING place), kept AS ("
+            f"WITH gone AS (DELETE FROM {staging.rows} r USING ({places}) p(place) WHERE r.ctid = p.place"
+            f" RETURNING {line} AS line), kept AS ("
             "INSERT INTO store_rejected (dataset_id, run, position, field, rule, message)"
-            f" SELECT %s, %s, s.{LINE}, %s, %s, %s FROM {staging.table} s JOIN marked m ON s.ctid = m.place LIMIT %s)"
-            " SELECT count(*) FROM marked",
+            " SELECT %s, %s, line, %s, %s, %s FROM gone ORDER BY line LIMIT %s) SELECT count(*) FROM gone",
             [dataset.pk, str(run), field[:60], rule, message, MAX_KEPT],
         )
         (count,) = cursor.fetchone()
@@ -76,6 +82,23 @@ def count_kept(run: UUID, rule: str) -> int:
 def forget_broken(run: UUID) -> None:
     """What an earlier attempt of the run wrote of broken records."""
     Rejected.objects.filter(run=run, field="").delete()
+
+
+def _take_out_suspects(staging: Staging) -> None:
+    suspicions = [suspicion for field in staging.fields for suspicion in direct.suspicion(field)]
+    if not (staging.is_direct and suspicions):
+        return
+    types = dict(zip((field.name for field in staging.given), staging.types))
+    cells = [direct.as_text(field, types.get(field.name, "")) for field in staging.fields]
+    texts = ", ".join([LINE] * staging.is_positioned + cells)
+    columns = ", ".join(staging.columns)
+    taken = (
+        Sql(f"WITH taken AS (DELETE FROM {staging.rows} WHERE ")
+        + join(" OR ", suspicions)
+        + f" RETURNING {texts}) INSERT INTO {staging.table} ({columns}) SELECT * FROM taken"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(taken.text, taken.params or None)
 
 
 def _kept(staging: Staging, dataset: Dataset, run: UUID) -> Sql:

@@ -1,24 +1,44 @@
-"""Incoming cells as text in an unlogged table of one run, filled by COPY."""
+"""Incoming rows in tables of one run: typed ones in the table they may become, those yet to be looked at as text."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import re
+import secrets
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
 
-from django.db import connection
+from django.db import DataError, connection
 
+from hub.store.intake import direct
+from hub.store.intake.ahead import ahead
 from hub.store.intake.contract import FieldContract
+from hub.store.tables import LINE, PHYSICAL_TYPES, TIE_BREAKER
 
-LINE = "_line"
+_IN_MEMORY: Final = 4 << 20
 
 
-@dataclass(frozen=True, slots=True)
+class NotDirect(Exception):
+    """Rows that went straight into typed columns cannot be told from others there: bring all in as text instead."""
+
+
+@dataclass
 class Staging:
-    """The table of one attempt of one run: ``_line`` is the record's place in the source, then a cell per field.
+    """The tables of one attempt of one run.
 
-    ``bad`` is the table of the places (``ctid``) of rows that stay out.
+    ``table`` holds cells as text: ``_line`` is the record's place in the source, then a cell per field; ``bad`` the
+    places (``ctid``) of those of its rows that are taken out. ``rows`` holds typed rows; where ``is_first``, it is made
+    so that it can become the dataset's own table. ``types`` are those of the source's columns, see ``is_vouched``.
+    ``lacks`` are names of fields that the source has no more: they come without values.
     """
 
     name: str
     fields: tuple[FieldContract, ...]
+    is_first: bool = False
+    is_direct: bool = True
+    types: tuple[str, ...] = ()
+    is_positioned: bool = True
+    lacks: frozenset[str] = frozenset()
+    published: str = field(default="", init=False)
 
     @property
     def table(self) -> str:
@@ -29,56 +49,143 @@ class Staging:
         return f"staging.{self.name}_bad"
 
     @property
-    def fresh(self) -> str:
-        return f"staging.{self.name}_fresh"
+    def made(self) -> str:
+        """The typed rows' table as it is made: what is to become the dataset's own in its schema, with its grants."""
+        return f"{'data' if self.is_first else 'staging'}.{self.name}_rows"
+
+    @property
+    def rows(self) -> str:
+        """Where the typed rows stand, in a table of the run's or, once it is that, the dataset's."""
+        return self.published or self.made
+
+    @property
+    def given(self) -> tuple[FieldContract, ...]:
+        """The fields of which cells come in."""
+        return tuple(field for field in self.fields if field.name not in self.lacks)
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that text and typed rows have in common, in the order of incoming cells."""
+        return [LINE] * self.is_positioned + [field.column for field in self.fields]
 
 
 def create(staging: Staging) -> None:
-    """Make both tables anew, empty."""
-    columns = "".join(f', {field.column} text COLLATE "C"' for field in staging.fields)
+    """Make the tables anew, empty."""
+    cells = "".join(f', {field.column} text COLLATE "C"' for field in staging.fields)
+    drop(staging)
     with connection.cursor() as cursor:
-        cursor.execute(f"DROP TABLE IF EXISTS {staging.table}, {staging.bad}, {staging.fresh}")
-        cursor.execute(f"CREATE UNLOGGED TABLE {staging.table} ({LINE} bigint{columns})")
+        cursor.execute(f"CREATE UNLOGGED TABLE {staging.table} ({LINE} bigint{cells})")
         cursor.execute(f"CREATE UNLOGGED TABLE {staging.bad} (place tid)")
 
 
-def copy_in(staging: Staging, chunks: Iterable[bytes], *, positioned: bool) -> None:
-    """Add lines in COPY text format: the cells in the order of the fields, after the place where ``positioned``."""
-    columns = [LINE] * positioned + [field.column for field in staging.fields]
+def copy_in(staging: Staging, chunks: Iterable[bytes], *, positioned: bool, types: tuple[str, ...] = ()) -> None:
+    """Bring in lines in COPY text format: the cells in the order of the fields, after the place where ``positioned``.
+
+    What the source's ``types`` vouch for, or a look at each line, goes straight into typed columns; the rest is kept
+    as text. Raises ``NotDirect`` where PostgreSQL refuses a value all the same.
+    """
+    staging.is_positioned, staging.types = positioned, types
+    _create_rows(staging)
+    if not staging.is_direct:
+        return _copy(staging, staging.table, chunks)
+    try:
+        if direct.is_vouched(staging.given, types):
+            return _copy(staging, staging.rows, chunks)
+        form = direct.line_form(staging.given, positioned=positioned)
+        if form is None:
+            staging.is_direct = False
+            return _copy(staging, staging.table, ahead(chunks))
+        with tempfile.SpooledTemporaryFile(_IN_MEMORY) as others:
+            _copy(staging, staging.rows, ahead(_sorted_out(form.match, _whole(chunks), others.write)))
+            others.seek(0)
+            _copy(staging, staging.table, iter(lambda: others.read(1 << 20), b""))
+    except DataError as error:
+        raise NotDirect from error
+
+
+def _create_rows(staging: Staging) -> None:
+    """A table whose rows are numbered at random is filled slowly, row by row; one that hashes a sequence is not."""
+    columns = [f"{LINE} bigint"] * staging.is_positioned
+    columns += [f"{field.column} {PHYSICAL_TYPES[field.type]}" for field in staging.fields]
     with connection.cursor() as cursor:
-        cursor.copy_expert(f"COPY {staging.table} ({', '.join(columns)}) FROM STDIN", _Lines(chunks), size=1 << 20)
+        if staging.is_first:
+            sequence = f"{staging.made}_seq"
+            cursor.execute(f"CREATE UNLOGGED SEQUENCE {sequence} CACHE 1000")
+            drawn = f"hashint8extended(nextval('{sequence}'), {secrets.randbits(63)})"
+            columns.append(f"{TIE_BREAKER} bigint NOT NULL DEFAULT {drawn}")
+        kind = "TABLE" if staging.is_first else "UNLOGGED TABLE"
+        cursor.execute(f"CREATE {kind} {staging.rows} ({', '.join(columns)}) WITH (autovacuum_enabled = off)")
+        if staging.is_first:
+            cursor.execute(f"ALTER SEQUENCE {sequence} OWNED BY {staging.rows}.{TIE_BREAKER}")
+
+
+def _copy(staging: Staging, table: str, chunks: Iterable[bytes]) -> None:
+    with connection.cursor() as cursor:
+        columns = [LINE] * staging.is_positioned + [field.column for field in staging.given]
+        statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
+        cursor.copy_expert(statement, _Lines(chunks), size=1 << 20)
+
+
+def _sorted_out(
+    match: Callable[[bytes, int], "re.Match[bytes] | None"], chunks: Iterable[bytes], keep: Callable[[bytes], object]
+) -> Iterator[bytes]:
+    """The lines that ``match`` finds, as many as there are at a time; the others go to ``keep``."""
+    for chunk in chunks:
+        found, at = [], 0
+        while at < len(chunk):
+            matched = match(chunk, at)
+            end = matched.end() if matched else at
+            found.append(chunk[at:end])
+            at = chunk.index(b"\n", end) + 1 if end < len(chunk) else end
+            keep(chunk[end:at])
+        yield b"".join(found)
+
+
+def _whole(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The chunks, each ending where a line ends."""
+    rest = b""
+    for chunk in chunks:
+        if rest or not chunk.endswith(b"\n"):
+            chunk = rest + chunk
+            end = chunk.rfind(b"\n") + 1
+            chunk, rest = chunk[:end], chunk[end:]
+        if chunk:
+            yield chunk
+    if rest:
+        yield rest + b"\n"
 
 
 def greatest(staging: Staging, name: str) -> str | None:
-    """The greatest value of the field ``name`` among the good rows, as text that a source can compare with."""
-    field = next((field for field in staging.fields if field.name == name), None)
-    if field is None:
+    """The greatest value of the field ``name`` among the rows published, as text that a source can compare with."""
+    found = next((field for field in staging.fields if field.name == name), None)
+    if found is None:
         return None
-    largest = f"max({field.typed()})"
-    text = f"(to_json({largest}) #>> '{{}}') || 'Z'" if field.type == "datetime" else f"{largest}::text"
+    largest = f"max({found.column})"
+    text = f"(to_json({largest}) #>> '{{}}') || 'Z'" if found.type == "datetime" else f"{largest}::text"
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {text} FROM {staging.table} s"
-            f" WHERE NOT EXISTS (SELECT FROM {staging.bad} b WHERE b.place = s.ctid)"
-        )
+        cursor.execute(f"SELECT {text} FROM {staging.rows}")
         (value,) = cursor.fetchone()
         return value if value is None else str(value)
 
 
 def drop(staging: Staging) -> None:
-    """Take the run's tables away."""
+    """Take the run's tables away, but for one that was published."""
     with connection.cursor() as cursor:
-        cursor.execute(f"DROP TABLE IF EXISTS {staging.table}, {staging.bad}, {staging.fresh}")
+        cursor.execute(f"DROP TABLE IF EXISTS {staging.table}, {staging.bad}, {staging.made}")
 
 
 def sweep(kept: Iterable[str]) -> int:
     """Drop the tables of runs that are over; ``kept`` are the names' beginnings of those that go on."""
     prefixes = tuple(kept)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'staging'")
-        left = [name for (name,) in cursor.fetchall() if not name.startswith(prefixes)]
-        for name in left:
-            cursor.execute(f"DROP TABLE IF EXISTS staging.{name}")
+        cursor.execute(
+            "SELECT schemaname, tablename FROM pg_tables WHERE schemaname = 'staging'"
+            " OR schemaname = 'data' AND tablename LIKE %s",
+            ["r%\\_rows"],
+        )
+        left = [f"{schema}.{name}" for schema, name in cursor.fetchall() if not name.startswith(prefixes)]
+        for table in left:
+            cursor.execute(f"DROP TABLE IF EXISTS {table}")
     return len(left)
 
 
