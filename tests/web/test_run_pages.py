@@ -87,3 +87,13 @@ def test_people_see_what_their_teams_look_after(wells: Dataset, signed_in: Signe
     assert wells.key in page
     assert "brings rows in" in page
     assert wells.key not in signed_in("city").get(reverse("people")).content.decode()
+
+
+def test_columns_that_changed_are_listed_by_their_names(held: Run, signed_in: SignedIn) -> None:
+    Run.objects.update(difference={"added": ["mobile", "fax"], "gone": [], "renamed": ["phone", "mobile"]})
+
+    page = signed_in("water", "publisher").get(reverse("run", args=[held.pk])).content.decode()
+
+    assert "mobile, fax" in page
+    assert "phone, mobile" in page
+    assert ">gone<" not in page

@@ -56,7 +56,7 @@ _WORDS = {
     "after": _("rows after"),
     "gone": _("gone"),
     "added": _("new"),
-    "retyped": _("of another type"),
+    "renamed": _("perhaps renamed, from and to"),
     "hourly": _("every hour"),
     "daily": _("every day"),
     "weekly": _("every week"),
@@ -122,6 +122,12 @@ _ACTS = {
     "load": pgettext_lazy("stewardship", "brings rows in"),
     "review": pgettext_lazy("stewardship", "reviews"),
 }
+
+
+@register.filter
+def listed(value: Any) -> str:
+    """One value, or several beside one another."""
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 @register.filter
