@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client as Browser
 
-from tests.quiet import corpus, doors
+from tests.quiet import corpus, doors, pages
 from tests.quiet.hidden import MARKS, Hidden
 from tests.quiet.tape import Tape
 from tests.quiet.world import World, empty, make_world
@@ -45,21 +45,32 @@ def _ask_all(world: World, *, is_changing: bool) -> Answers:
     With ``is_changing`` that load brings other hidden cells and rows, else nothing new at all.
     """
     reader, desk = (Tape(world.client(name)) for name in ("reader", "desk"))
-    member, publisher = (Tape(world.member(name)) for name in ("member", "desk"))
+    member, publisher, head = people = [Tape(world.member(name)) for name in ("member", "desk", "head")]
     passer_by, ids = Tape(Browser()), world.ids()
     doors.visit(member)
     corpus.ask_openly(reader)
     corpus.ask_catalogue(reader)
     doors.visit_hidden(member)
-    for person in (member, publisher):
+    for person in people:
         doors.visit_by_id(person, ids)
+        pages.look(person, ids)
     for client in (reader, desk):
         doors.ask_by_id(client, ids)
     doors.pass_by(passer_by)
     doors.try_changes(desk)
+    doors.name_things(desk)
+    for client in (reader, desk):
+        doors.ask_parameters(client)
     held = corpus.hold(reader)
     corpus.probe(reader, random.Random(world.seed), size=5)
     world.load_again(Hidden(world.hidden.mark, world.seed + 1_000) if is_changing else None)
     corpus.go_on(reader, held)
     corpus.ask_openly(reader)
-    return {"reader": reader, "desk": desk, "member": member, "publisher": publisher, "passer-by": passer_by}
+    for person in people:
+        pages.act(person, ids)
+        doors.grant(person)
+    for person in people:
+        pages.look(person, ids)
+        person.pages("events", {"limit": "100"})
+    programs = {"reader": reader, "desk": desk, "passer-by": passer_by}
+    return programs | {"member": member, "publisher": publisher, "head": head}

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 from tests.quiet.corpus import FIELDS, hidden_names
+from tests.quiet.hidden import MARKS
 from tests.quiet.tape import Tape
 
 _PAGES = ("/", "/runs", "/tokens", "/people", "/agencies", "/profile")
 _FORMS = ("/agencies/dot/switch", "/agencies/none/switch", "/profile", "/people", "/agencies", "/tokens")
-_MEMBERSHIPS = range(3, 13)
+_MEMBERSHIPS = range(4, 14)
 """The numbers of other agencies' memberships, and of none."""
 
 
@@ -44,6 +45,7 @@ def visit_hidden(tape: Tape) -> None:
 def ask_by_id(tape: Tape, ids: Mapping[str, Sequence[str]]) -> None:
     """Things that have no name: hidden ones, one's own, and none; ``ids`` are by the list that they are in."""
     acts = {"runs": ("cancel",), "tokens": ("revoke", "rotate"), "clients": (), "events": ()}
+    acts["applications"] = ("ask", "supplement", "agree", "refuse", "withdraw")
     for path, of in acts.items():
         for number in ids[path]:
             tape.get(f"{path}/{number}")
@@ -77,13 +79,48 @@ def pass_by(tape: Tape) -> None:
         tape.get(path)
 
 
+def ask_parameters(tape: Tape) -> None:
+    """Every parameter of every list that takes any word, with a hidden name of its kind."""
+    paths = tape.get("openapi.json").json["paths"]
+    asked = [
+        (path, parameter) for path in sorted(paths) for parameter in paths[path].get("get", {}).get("parameters", ())
+    ]
+    for path, parameter in asked:
+        if "{" not in path and parameter["in"] == "query" and "enum" not in parameter["schema"]:
+            name = parameter["name"]
+            for mark in (*MARKS, "no"):
+                tape.get(path, {name: _NAMES.get(name, "{}rule0f").format(mark)})
+
+
+def grant(tape: Tape) -> None:
+    """Make agreements on one's own data under keys, and for programs, that are hidden; one of them is made."""
+    ours = {**_AGREEMENT, "dataset": "ops.own", "agency": "met"}
+    for key in (*hidden_names("deal0"), "ops-cases", "ops.granted"):
+        tape.ask("post", "agreements", {**ours, "key": key})
+    for name in hidden_names("app0"):
+        tape.ask("post", "agreements", {**ours, "key": "ops.more", "agency": "dot", "clients": [f"dot/{name}"]})
+
+
+def name_things(tape: Tape) -> None:
+    """Give things of one's own the keys of what is hidden, and rules programs that are; a few things are made."""
+    for name in (*hidden_names("rule0f"), *hidden_names("sketch0"), "risky", "ops.ours"):
+        tape.ask("post", "rules/rehearse", {**_RULE, "target": "ops.own", "key": name})
+        tape.ask("post", "rules", {**_RULE, "target": "ops.own", "key": name})
+    for name in hidden_names("app0"):
+        tape.ask("post", "rules", {**_RULE, "target": "ops.own", "key": "ops.theirs", "party": f"client:dot/{name}"})
+        tape.get("datasets/ops.own/access", {"as": f"client:dot/{name}"})
+    for name in (*hidden_names("met-air"), *hidden_names("flights"), "ops.flights"):
+        tape.ask("post", "streams", {**_STREAM, "key": name})
+    for name in (*hidden_names("files0"), "ops.more"):
+        tape.ask("post", "sources", {**_SOURCE, "key": name})
+
+
 def try_changes(tape: Tape) -> None:
     """Write about hidden things as a publisher of another agency; nothing of it may be done."""
     vaults = [f"{agency}.{name}" for agency in ("dot", "met") for name in hidden_names("vault")]
-    flights = {"party": "everyone", "effect": "prohibit", "reason": "x", "key": "ours"}
     for target in (*vaults, "dot.*", "*", "dot.flights", *(f"dot.flights#{n}" for n in hidden_names("codename"))):
-        tape.ask("post", "rules", {**flights, "target": target})
-        tape.ask("post", "rules/rehearse", {**flights, "target": target})
+        tape.ask("post", "rules", {**_RULE, "target": target})
+        tape.ask("post", "rules/rehearse", {**_RULE, "target": target})
     for key in vaults:
         tape.ask("post", "datasets", {"key": key, "title": "x"})
         tape.ask("patch", f"datasets/{key}", {"fields": [{"name": "x", "type": "string"}]})
@@ -97,10 +134,10 @@ def try_changes(tape: Tape) -> None:
         for act in ("test", "discover"):
             tape.ask("post", f"sources/{name}/{act}")
         tape.ask("patch", f"sources/{name}", {"retire": True})
-    for name in hidden_names("app1"):
+    for name in hidden_names("app0"):
         tape.ask("post", "tokens", {"client": f"dot/{name}"})
         tape.ask("post", "clients", {"agency": "dot", "name": name})
-    for name in hidden_names("rule1f"):
+    for name in hidden_names("rule0f"):
         for act in ("approve", "confirm"):
             tape.ask("post", f"rules/{name}/{act}")
             tape.ask("post", f"groups/{name}/{act}")
@@ -120,10 +157,21 @@ def try_changes(tape: Tape) -> None:
         tape.ask("post" if path == "agencies" else "patch", path, {"code": "dot", "name": "x"})
 
 
+_NAMES = {
+    "dataset": "dot.{}vault",
+    "client": "dot/{}app0",
+    "source": "{}files0",
+    "stream": "{}flights",
+    "actor": "{}0@dot.example",
+    "q": "{}codename",
+}
+"""By parameter, what it names; for all others a rule will do."""
 _NONE = "00000000-0000-4000-8000-000000000000"
-_STREAM = {"key": "ours", "source": "ops-files", "dataset": "ops.own", "select": {"path": "x.csv"}}
+_STREAM = {"key": "ops.ours", "source": "ops-files", "dataset": "ops.own", "select": {"path": "x.csv"}}
+_RULE = {"party": "everyone", "effect": "prohibit", "reason": "x", "key": "ops.ours"}
+_SOURCE = {"agency": "ops", "kind": "file", "config": {"url": "file://${env:WORLD_DIR}/"}}
 _AGREEMENT = {
-    "key": "ours",
+    "key": "ops.ours",
     "agency": "ops",
     "fields": {"id": "clear"},
     "purpose": "x",

@@ -57,6 +57,7 @@ def manifest(shape: Shape) -> Table:
 
 def _agencies(hidden: Hidden) -> Iterator[Table]:
     members = [{"email": "member@ops.example", "roles": []}, {"email": "desk@ops.example", "roles": ["publisher"]}]
+    members.append({"email": "head@ops.example", "roles": ["reviewer", "requester"]})
     yield {"code": "ops", "name": "Operations", "member": members}
     for code, name in (("dot", "Transport"), ("met", "Meteorology")):
         others = [{"email": f"{hidden.name(str(i))}@{code}.example", "roles": ["publisher"]} for i in hidden.some(1, 4)]
@@ -66,7 +67,7 @@ def _agencies(hidden: Hidden) -> Iterator[Table]:
 def _clients(hidden: Hidden) -> Iterator[Table]:
     yield {"agency": "ops", "name": "reader"}
     yield {"agency": "ops", "name": "desk", "roles": ["publisher"]}
-    yield {"agency": "met", "name": "station"}
+    yield {"agency": "met", "name": "station", "roles": ["requester"]}
     for i in hidden.some(1, 4):
         yield {"agency": "dot", "name": hidden.name(f"app{i}"), "external": hidden.draw.random() < 0.5}
 
@@ -192,6 +193,7 @@ def _stream(key: str, source: str, dataset: str, mode: str = "replace") -> Table
 
 
 def _rules(shape: Shape) -> Iterator[Table]:
+    yield _rule("own-label", "ops.own#label", "agency:met", access="hash")
     yield _rule("risky", "dot.flights", effect="prohibit", filter=f"risk = {literal(shape.taken['risk'])}")
     by_secret = f'"{shape.secret}" = {literal(shape.taken_by_secret)}' if shape.secret else "risk IS NULL"
     yield _rule("watched", "dot.flights", "agency:ops", effect="prohibit", filter=by_secret)
