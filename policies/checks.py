@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeVar, cast
 
+from django.db.models import QuerySet
+
 from hub.accounts.models import Agency, AgencyGroup, Client
 from hub.catalog.models import Dataset
 from hub.catalog.texts import text_faults
@@ -38,8 +40,8 @@ def target_columns(target: Target) -> dict[str, Any]:
     return {"target_agency": agency, "target_dataset": dataset, "target_field": target.field}
 
 
-def party_columns(text: object) -> dict[str, Any]:
-    """A rule's party as its columns; raises ``Invalid`` naming what there is not."""
+def party_columns(text: object, known: QuerySet[Client]) -> dict[str, Any]:
+    """A rule's party as its columns; raises ``Invalid`` naming what there is not, or who is none of the ``known``."""
     party = _parsed(Party.parse, text, "party")
     columns: dict[str, Any] = {"party_group": None, "party_agency": None, "party_client": None}
     match party.kind:
@@ -49,10 +51,16 @@ def party_columns(text: object) -> dict[str, Any]:
             columns["party_agency"] = Agency.objects.filter(code=party.name).first()
         case "client":
             agency, _, name = party.name.partition("/")
-            columns["party_client"] = Client.objects.filter(agency__code=agency, name=name).first()
+            columns["party_client"] = known.filter(agency__code=agency, name=name).first()
     if party.kind != "everyone" and columns[f"party_{party.kind}"] is None:
-        raise _unknown("party", f"There is no {party.kind} {party.name}.")
+        raise _unknown("party", unknown_party(party))
     return columns
+
+
+def unknown_party(party: Party) -> str:
+    """What to say where there is no such party, or none that the asker knows."""
+    met = ", or it has not come to your agency's data yet" if party.kind == "client" else ""
+    return f"There is no {party.kind} {party.name}{met}."
 
 
 def access_faults(value: object, field: str, type_: str) -> list[FieldError]:
