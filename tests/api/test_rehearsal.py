@@ -42,7 +42,7 @@ def met(as_agency: Callable[..., Api]) -> Api:
 
 def _in_force(owner: Api, reviewer: Api, **values: Any) -> None:
     assert owner.post("rules", {**MASK, **values}).status_code == 201
-    assert reviewer.post(f"rules/{values.get('key', 'names')}/approve").status_code == 200
+    assert reviewer.post(f"rules/{values.get('key', 'dot.names')}/approve").status_code == 200
 
 
 def test_field_is_withheld_from_all_but_one_and_asked_back(
@@ -322,7 +322,7 @@ def test_restriction_ends_by_itself_after_it_was_announced(
     days = [event["details"]["days"] for event in body(owner.get("events", {"kind": "rule.ends"}))["data"]]
     assert days == [0, 1, 7, 30]
     assert mail.send_waiting() == 4
-    assert outbox.outbox[0].subject == "The rule names ends in 30 days"
+    assert outbox.outbox[0].subject == "The rule dot.names ends in 30 days"
 
 
 def test_group_changes_by_two_persons_and_owners_are_told(
@@ -348,6 +348,7 @@ def test_group_changes_by_two_persons_and_owners_are_told(
 
 
 def test_any_party_is_explained_to_who_administers(flights: Dataset, owner: Api, reviewer: Api, reader: Api) -> None:
+    assert reader.get(PATH, {"limit": "1"}).status_code == 200
     _in_force(owner, reviewer, party="client:ops/app")
 
     def access(party: str) -> str:

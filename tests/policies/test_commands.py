@@ -220,7 +220,7 @@ def test_nobody_else_approves_or_retires(flights: Dataset, code: str, roles: tup
 
 
 def test_rules_on_the_catalogue_are_the_authoritys(authority: Caller, publisher: Caller) -> None:
-    rule = _draft(authority, target="*", effect="prohibit")
+    rule = _draft(authority, key="all", target="*", effect="prohibit")
     second = member("hub", "authority", email="second@hub.example")
 
     assert refusal(_draft, actor=publisher, target="*", key="dot.r2") == "forbidden"
@@ -306,7 +306,7 @@ def test_draft_that_fits_no_more_is_not_approved(flights: Dataset) -> None:
     ],
 )
 def test_target_is_as_specific_as_said(flights: Dataset, target: str, expected: tuple[str, str, str]) -> None:
-    rule = _draft(target=target)
+    rule = _draft(key="r1", target=target)
 
     told = (str(rule.target_agency or ""), str(rule.target_dataset or ""), rule.target_field)
     assert told == expected
@@ -334,7 +334,7 @@ def test_party_is_found_by_its_name(flights: Dataset) -> None:
         ({"target": "dot"}, [("target", "target-invalid")]),
         ({"target": None}, [("target", "invalid")]),
         ({"target": "dot.none"}, [("target", "unknown")]),
-        ({"target": "none.*"}, [("target", "unknown")]),
+        ({"key": "none.r1", "target": "none.*"}, [("target", "unknown")]),
         ({"target": "dot.flights#none"}, [("target", "unknown")]),
         ({"party": "ops"}, [("party", "party-invalid")]),
         ({"party": "group:none"}, [("party", "unknown")]),

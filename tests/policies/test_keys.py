@@ -79,9 +79,9 @@ def test_key_that_another_agency_has_is_refused_as_one_that_nobody_has(
 ) -> None:
     actor = member("dot", "publisher", "reviewer")
 
-    assert _said(make, actor, taken, of="dot.flights") == _said(make, actor, free, of="dot.flights").replace(
-        free, taken
-    )
+    of_taken, of_free = (_said(make, actor, key, of="dot.flights") for key in (taken, free))
+
+    assert of_taken.replace(taken, free).replace("dot.taken", "dot.other") == of_free
 
 
 @pytest.mark.parametrize("make", MAKERS)

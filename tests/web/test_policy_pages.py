@@ -200,7 +200,7 @@ def test_application_is_asked_supplemented_agreed_in_part_and_ended(signed_in: S
     assert "deep" not in _text(city.get("/datasets/water.wells"))
     granted = _text(city.get("/datasets/water.wells", {"agreement": "water.repairs"}))
     assert "First rows, as you see them" in granted
-    assert "Hub-Agreement: repairs" in granted
+    assert "Hub-Agreement: water.repairs" in granted
     assert "deep" not in granted
     assert city.post("/agreements/water.repairs/end").status_code == 302
     agreement.refresh_from_db()
