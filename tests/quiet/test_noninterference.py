@@ -17,6 +17,7 @@ AnswersOf = Callable[[int], tuple[Answers, Answers]]
 
 _ASKED = os.environ.get("HUB_PROOF") or "1"
 SEEDS = range(1, 21) if _ASKED == "long" else [int(seed) for seed in _ASKED.split(",")]
+pytestmark = pytest.mark.timeout(1200)
 of_each_seed = pytest.mark.parametrize("seed", SEEDS)
 
 
