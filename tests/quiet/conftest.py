@@ -51,8 +51,9 @@ def _ask_all(world: World, *, is_changing: bool) -> Answers:
     corpus.ask_openly(reader)
     corpus.ask_catalogue(reader)
     doors.visit_hidden(member)
-    for person in people:
+    for person in (member, publisher):
         doors.visit_by_id(person, ids)
+    for person in people:
         pages.look(person, ids)
     for client in (reader, desk):
         doors.ask_by_id(client, ids)
@@ -69,6 +70,7 @@ def _ask_all(world: World, *, is_changing: bool) -> Answers:
     for person in people:
         pages.act(person, ids)
         doors.grant(person)
+    doors.visit_by_id(head, ids)
     for person in people:
         pages.look(person, ids)
         person.pages("events", {"limit": "100"})

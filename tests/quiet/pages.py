@@ -17,7 +17,7 @@ _UNSEEN = [
     *(f"dot.{name}" for name in hidden_names("draft")),
 ]
 _RULES = ("own-label", "risky", *hidden_names("rule0f"), *hidden_names("sketch0"))
-_TAKEN = (*_RULES, "dot.ours", *(f"ops.{name}" for name in hidden_names("rule0f")))
+_TAKEN = (*_RULES, "dot.ours")
 _DEALS = ("ops-cases", *hidden_names("deal0"))
 _PARTIES = ("agency:met", "client:met/station", *(f"client:dot/{name}" for name in hidden_names("app0")))
 _BASIS = {"basis_title": "Statistics Act", "basis_article": "7", "basis_url": "", "basis_kind": "law"}

@@ -18,7 +18,8 @@ _MOMENT = re.compile(r"\b20\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d\.\d{6}(?:Z|\+00:00)?
 _PAGE_MOMENT = re.compile(r"(datetime=\")[^\"]*(\">)[^<]*")
 _PAGE_CLOCK = re.compile(r"(?<=<(?:td|dd)>)(?:20\d\d-\d\d-\d\d )?\d\d:\d\d(?::\d\d)?(?: UTC)?(?=<)")
 _PAGE_WORDS = re.compile(
-    r"(?<=ended )20\d\d-\d\d-\d\d \d\d:\d\d(?= by)|(?<=value=\")20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(?=\")"
+    r"(?<=<dd>)20\d\d-\d\d-\d\d \d\d:\d\d(?= –)|(?<=ended )20\d\d-\d\d-\d\d \d\d:\d\d(?= by)"
+    r"|(?<=value=\")20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(?=\")"
 )
 _CURSOR = re.compile(r"\bgAAAA[\w-]+")
 _TOKEN = re.compile(r"\bhub_[\w-]{8,}")
