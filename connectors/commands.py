@@ -13,7 +13,6 @@ from connectors.schedule import check_schedule, next_due
 from connectors.secrets import seal, unseal
 from connectors.terms import Terms
 from hub.accounts.caller import Caller
-from hub.accounts.keys import require_own_key
 from hub.accounts.models import Agency
 from hub.audit.commands import record
 from hub.catalog.models import Dataset
@@ -29,7 +28,7 @@ def register_source(
 ) -> Source:
     """A system of ``agency`` to read from. Raises ``Invalid`` for settings that its kind does not know."""
     _may_publish(actor, agency)
-    _check_key(actor, Source, key, agency.code)
+    _check_key(Source, key)
     _check_settings(kind, config, secrets)
     source = Source.objects.create(key=key, agency=agency, kind=kind, config=dict(config), secrets=seal(secrets))
     record(actor=actor, kind="source.registered", subject=key, source_kind=kind)
@@ -69,7 +68,7 @@ def register_stream(
 ) -> Stream:
     """What to read from ``source`` into ``dataset``; both belong to one agency."""
     _may_publish(actor, dataset.agency)
-    _check_key(actor, Stream, key, dataset.agency.code)
+    _check_key(Stream, key)
     if source.agency_id != dataset.agency_id:
         _refuse("source", f"The source {source.key} is another agency's than {dataset.key}.")
     stream = Stream(key=key, source=source, dataset=dataset, select=dict(select), mode=mode, cursor=cursor)
@@ -137,10 +136,9 @@ def _may_publish(actor: Caller, agency: Agency) -> None:
     )
 
 
-def _check_key(actor: Caller, model: type[Source] | type[Stream], key: str, owner: str) -> None:
+def _check_key(model: type[Source] | type[Stream], key: str) -> None:
     if not key or len(key) > 100 or not all(c.isalnum() or c in "._-" for c in key) or not key[0].isalnum():
         _refuse("key", f"{key!r} is no key: letters, digits, and . _ - between them.")
-    require_own_key(actor, key, owner)
     if model._default_manager.filter(key=key).exists():
         _refuse("key", f"There is already a {model._meta.verbose_name} {key}.")
 

@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeVar, cast
 
-from django.db.models import QuerySet
-
 from hub.accounts.models import Agency, AgencyGroup, Client
 from hub.catalog.models import Dataset
 from hub.catalog.texts import text_faults
@@ -40,8 +38,8 @@ def target_columns(target: Target) -> dict[str, Any]:
     return {"target_agency": agency, "target_dataset": dataset, "target_field": target.field}
 
 
-def party_columns(text: object, known: QuerySet[Client]) -> dict[str, Any]:
-    """A rule's party as its columns; raises ``Invalid`` naming what there is not, or who is none of the ``known``."""
+def party_columns(text: object) -> dict[str, Any]:
+    """A rule's party as its columns; raises ``Invalid`` naming what there is not."""
     party = _parsed(Party.parse, text, "party")
     columns: dict[str, Any] = {"party_group": None, "party_agency": None, "party_client": None}
     match party.kind:
@@ -51,16 +49,10 @@ def party_columns(text: object, known: QuerySet[Client]) -> dict[str, Any]:
             columns["party_agency"] = Agency.objects.filter(code=party.name).first()
         case "client":
             agency, _, name = party.name.partition("/")
-            columns["party_client"] = known.filter(agency__code=agency, name=name).first()
+            columns["party_client"] = Client.objects.filter(agency__code=agency, name=name).first()
     if party.kind != "everyone" and columns[f"party_{party.kind}"] is None:
-        raise _unknown("party", unknown_party(party))
+        raise _unknown("party", f"There is no {party.kind} {party.name}.")
     return columns
-
-
-def unknown_party(party: Party) -> str:
-    """What to say where there is no such party, or none that the asker knows."""
-    met = ", or it has not come to your agency's data yet" if party.kind == "client" else ""
-    return f"There is no {party.kind} {party.name}{met}."
 
 
 def access_faults(value: object, field: str, type_: str) -> list[FieldError]:

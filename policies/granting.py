@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from django.db.models import QuerySet
-
 from hub.accounts.models import Agency, Client
 from hub.catalog.citations import basis_faults
 from hub.catalog.models import Dataset
@@ -82,16 +80,14 @@ def assessment_faults(terms: Terms, dataset: Dataset) -> list[FieldError]:
     return [FieldError("assessment", "required", message)]
 
 
-def clients_of(agency: Agency, names: Any, known: QuerySet[Client]) -> list[Client]:
-    """The clients (``agency/name``) of ``agency``; raises ``Invalid`` naming those that are none of the ``known``."""
+def clients_of(agency: Agency, names: Any) -> list[Client]:
+    """The clients (``agency/name``) of ``agency``; raises ``Invalid`` naming those that there are not."""
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
         raise _unknown("clients is a list of clients such as ops/dashboard.")
-    found = {str(client): client for client in known.filter(agency=agency)}
+    found = {str(client): client for client in Client.objects.filter(agency=agency).select_related("agency")}
     unknown = [name for name in names if name not in found]
     if unknown:
-        raise _unknown(
-            f"{agency.code} has no client {', '.join(unknown)}, or it has not come to your agency's data yet."
-        )
+        raise _unknown(f"{agency.code} has no client {', '.join(unknown)}.")
     return [found[name] for name in names]
 
 

@@ -17,7 +17,6 @@ from hub.errors import Conflict
 from policies.checks import empty_faults, refuse
 from policies.commands.keeping import check_key, check_known, set_columns
 from policies.granting import TERMS, assessment_faults, clients_of, terms_faults
-from policies.lists import clients_known_to
 from policies.models import Agreement
 from policies.permissions import require_either_side, require_other_side
 
@@ -34,7 +33,7 @@ def make_agreement(
     """
     require_reviewer(actor, dataset.agency.code, "Granting access")
     require_other_side(actor, dataset, agency)
-    check_key(actor, Agreement, key, dataset.agency.code)
+    check_key(Agreement, key)
     granted_by = User.objects.filter(email=actor.email).first() if actor.email else None
     agreement = Agreement(key=key, dataset=dataset, agency=agency, agreed_by=actor.name, granted_by=granted_by)
     _set_agreement(actor, agreement, {**values, "valid_to": valid_to})
@@ -73,7 +72,7 @@ def _set_agreement(actor: Caller, agreement: Agreement, values: Mapping[str, Any
     columns = {key: value for key, value in values.items() if key != "clients"}
     clients: Sequence[Any] | None = None
     if "clients" in values:
-        clients = clients_of(agreement.agency, values["clients"] or (), clients_known_to(actor))
+        clients = clients_of(agreement.agency, values["clients"] or ())
     set_columns(agreement, columns)
     refuse(terms_faults(agreement, agreement.dataset, agreement.valid_from, agreement.valid_to))
     if not is_hub(actor):

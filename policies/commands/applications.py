@@ -9,8 +9,7 @@ from django.utils.timezone import now
 
 from hub.accounts import mail
 from hub.accounts.caller import Caller
-from hub.accounts.keys import made_key
-from hub.accounts.models import Agency, Client
+from hub.accounts.models import Agency
 from hub.accounts.permissions import require_reviewer
 from hub.audit.commands import record
 from hub.catalog.models import Dataset
@@ -97,7 +96,7 @@ def agree_to(*, actor: Caller, application: Application, key: str = "", answer: 
     refuse(_excess(application, granted))
     agreement = make_agreement(
         actor=actor,
-        key=key or made_key(application.dataset.agency.code, f"{application.agency.code}-{application.pk.hex[:8]}"),
+        key=key or f"{application.agency.code}-{application.dataset.key}-{application.pk.hex[:8]}",
         dataset=application.dataset,
         agency=application.agency,
         **granted,
@@ -136,8 +135,7 @@ def withdraw_application(*, actor: Caller, application: Application) -> Applicat
 def _set_application(application: Application, values: Mapping[str, Any], unknown: frozenset[str]) -> None:
     check_known(values, APPLICATION_KEYS, "An application")
     refuse(empty_faults(values))
-    known = Client.objects.filter(agency=application.agency).select_related("agency")
-    clients = clients_of(application.agency, values["clients"] or (), known) if "clients" in values else None
+    clients = clients_of(application.agency, values["clients"] or ()) if "clients" in values else None
     set_columns(application, {key: value for key, value in values.items() if key != "clients"})
     refuse(terms_faults(application, application.dataset, application.valid_from, application.valid_to, unknown))
     if application.valid_to <= now():

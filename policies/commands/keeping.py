@@ -7,8 +7,6 @@ from typing import Any, Final
 from django.conf import settings
 from django.db import models
 
-from hub.accounts.caller import Caller
-from hub.accounts.keys import require_own_key
 from hub.errors import Conflict, FieldError
 from policies.checks import refuse
 from policies.models import Agreement, Application, Rule
@@ -17,11 +15,10 @@ from policies.regime import Regime, regime_named
 _KEY: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z"
 
 
-def check_key(actor: Caller, model: type[Rule] | type[Agreement], key: str, owner: str) -> None:
-    """Raises ``Invalid`` where ``key`` cannot be one of the agency ``owner``, ``Conflict`` where it is taken."""
+def check_key(model: type[Rule] | type[Agreement], key: str) -> None:
+    """Raises ``Invalid`` where ``key`` cannot be one, ``Conflict`` where it is taken."""
     if not re.match(_KEY, key):
         refuse([FieldError("key", "invalid", f"{key!r} is no key: letters, digits, and . _ - between them.")])
-    require_own_key(actor, key, owner)
     if model._default_manager.filter(key=key).exists():
         message = f"The key {key} is taken."
         raise Conflict(message, code="exists", errors=[FieldError("key", "exists", message)])

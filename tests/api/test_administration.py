@@ -26,8 +26,8 @@ def ids(response: Any, name: str = "key") -> list[str]:
 
 @pytest.fixture
 def stream(owner: Api, flights: Dataset) -> Stream:
-    assert owner.post("sources", {"key": "dot.files", "agency": "dot", **FOLDER}).status_code == 201
-    body = {"key": "dot.load", "source": "dot.files", "dataset": "dot.flights", "select": {"path": "flights.csv"}}
+    assert owner.post("sources", {"key": "dot-files", "agency": "dot", **FOLDER}).status_code == 201
+    body = {"key": "dot-flights", "source": "dot-files", "dataset": "dot.flights", "select": {"path": "flights.csv"}}
     assert owner.post("streams", body).status_code == 201
     return Stream.objects.get()
 
@@ -41,56 +41,55 @@ def test_kinds_come_with_their_schemas(reader: Api) -> None:
 def test_secrets_go_in_and_never_come_out(owner: Api) -> None:
     config = {"url": "http://127.0.0.1:9/", "allow_loopback": True, "auth": {"kind": "bearer"}}
     made = owner.post(
-        "sources",
-        {"key": "dot.s", "agency": "dot", "kind": "rest", "config": config, "secrets": {"token": "hush-hush"}},
+        "sources", {"key": "s", "agency": "dot", "kind": "rest", "config": config, "secrets": {"token": "hush-hush"}}
     )
     assert made.status_code == 201
-    assert b"hush" not in made.content + owner.get("sources/dot.s").content + owner.get("sources").content
+    assert b"hush" not in made.content + owner.get("sources/s").content + owner.get("sources").content
     assert b"hush" not in bytes(Source.objects.get().secrets)
     assert not any("hush" in json.dumps(event.details) for event in Event.objects.all())
 
 
 def test_settings_that_the_kind_does_not_know_are_refused(owner: Api) -> None:
-    response = owner.post("sources", {"key": "dot.s", "agency": "dot", "kind": "file", "config": {"urll": "x"}})
+    response = owner.post("sources", {"key": "s", "agency": "dot", "kind": "file", "config": {"urll": "x"}})
     assert (response.status_code, body(response)["code"]) == (400, "settings-invalid")
     assert Source.objects.count() == 0
 
 
 def test_source_that_does_not_answer_is_502(owner: Api, stream: Stream) -> None:
-    response = owner.post("sources/dot.files/test")
+    response = owner.post("sources/dot-files/test")
     assert (response.status_code, body(response)["code"]) == (502, "source-down")
 
 
 def test_only_publishers_make_the_hub_call_out(as_agency: Callable[..., Api], stream: Stream) -> None:
-    assert as_agency("dot").post("sources/dot.files/discover").status_code == 403
-    assert as_agency("ops", "publisher").post("sources/dot.files/discover").status_code == 404
+    assert as_agency("dot").post("sources/dot-files/discover").status_code == 403
+    assert as_agency("ops", "publisher").post("sources/dot-files/discover").status_code == 404
 
 
 def test_another_agencys_things_are_not_there(
     reader: Api, owner: Api, as_agency: Callable[..., Api], stream: Stream
 ) -> None:
-    run = body(owner.post("streams/dot.load/sync"))["id"]
+    run = body(owner.post("streams/dot-flights/sync"))["id"]
     for other in (as_agency("ops", "publisher"), as_agency("dot", is_external=True)):
         for path in ("sources", "streams", "runs"):
             assert body(owner.get(path))["data"] != []
             assert body(other.get(path))["data"] == []
         assert {client["agency"] for client in body(other.get("clients"))["data"]} <= {"ops"}
         assert {token["client"].partition("/")[0] for token in body(other.get("tokens"))["data"]} <= {"ops"}
-    for path in ("sources/dot.files", "streams/dot.load", f"runs/{run}", f"runs/{run}/rejects"):
+    for path in ("sources/dot-files", "streams/dot-flights", f"runs/{run}", f"runs/{run}/rejects"):
         assert owner.get(path).status_code == 200
         assert reader.get(path).status_code == 404
-    assert reader.post("streams/dot.load/sync").status_code == 404
+    assert reader.post("streams/dot-flights/sync").status_code == 404
     assert reader.post(f"runs/{run}/cancel").status_code == 404
 
 
 def test_platform_roles_see_everybodys(system: Api, as_agency: Callable[..., Api], stream: Stream) -> None:
     for api in (system, as_agency("hub", "auditor")):
-        assert ids(api.get("sources")) == ["dot.files"]
-        assert ids(api.get("streams")) == ["dot.load"]
+        assert ids(api.get("sources")) == ["dot-files"]
+        assert ids(api.get("streams")) == ["dot-flights"]
 
 
 def test_run_is_started_once_and_cancelled(owner: Api, stream: Stream) -> None:
-    first, second = owner.post("streams/dot.load/sync"), owner.post("streams/dot.load/sync")
+    first, second = owner.post("streams/dot-flights/sync"), owner.post("streams/dot-flights/sync")
     assert (first.status_code, body(first)["status"]) == (202, "queued")
     assert body(first)["id"] == body(second)["id"]
     assert first["Location"] == f"/api/v1/runs/{body(first)['id']}"
@@ -103,8 +102,10 @@ def test_run_is_started_once_and_cancelled(owner: Api, stream: Stream) -> None:
 def test_runs_are_narrowed_and_paged(owner: Api, stream: Stream) -> None:
     runs = [Run.objects.create(stream=stream, status="failed", error_code="x") for _ in range(3)]
     Run.objects.create(stream=stream, status="succeeded")
-    first = body(owner.get("runs", {"status": "failed", "stream": "dot.load", "limit": "2"}))
-    rest = owner.get("runs", {"status": "failed", "stream": "dot.load", "limit": "2", "cursor": first["page"]["next"]})
+    first = body(owner.get("runs", {"status": "failed", "stream": "dot-flights", "limit": "2"}))
+    rest = owner.get(
+        "runs", {"status": "failed", "stream": "dot-flights", "limit": "2", "cursor": first["page"]["next"]}
+    )
     assert [run["id"] for run in first["data"]] + ids(rest, "id") == [str(run.pk) for run in reversed(runs)]
     assert body(rest)["page"]["next"] is None
     since = runs[1].created_at.isoformat()
@@ -189,7 +190,7 @@ def test_directory_is_open_and_changed_by_administrators(system: Api, reader: Ap
 
 def test_rule_counts_once_a_second_person_approved_it(owner: Api, reviewer: Api, reader: Api, flights: Dataset) -> None:
     draft = {
-        "key": "dot.delay-hidden",
+        "key": "delay-hidden",
         "target": "dot.flights#delay",
         "party": "agency:ops",
         "access": {"kind": "round", "to": 10},
@@ -200,13 +201,13 @@ def test_rule_counts_once_a_second_person_approved_it(owner: Api, reviewer: Api,
     assert (made.status_code, body(made)["status"], body(made)["effect"]) == (201, "draft", None)
     first = {"limit": "1", "sortby": "-id"}
     assert body(reader.get("datasets/dot.flights/rows", first))["data"][0]["delay"] == 30.0
-    assert body(owner.patch("rules/dot.delay-hidden", {"access": {"kind": "round", "to": 20}}))["access"]["to"] == 20
-    assert owner.post("rules/dot.delay-hidden/approve").status_code == 403
-    assert reader.post("rules/dot.delay-hidden/approve").status_code == 404
-    assert body(reviewer.post("rules/dot.delay-hidden/approve"))["status"] == "approved"
+    assert body(owner.patch("rules/delay-hidden", {"access": {"kind": "round", "to": 20}}))["access"]["to"] == 20
+    assert owner.post("rules/delay-hidden/approve").status_code == 403
+    assert reader.post("rules/delay-hidden/approve").status_code == 404
+    assert body(reviewer.post("rules/delay-hidden/approve"))["status"] == "approved"
     assert body(reader.get("datasets/dot.flights/rows", first))["data"][0]["delay"] == 40.0
-    assert ids(reviewer.get("rules", {"dataset": "dot.flights", "status": "approved"})) == ["dot.delay-hidden"]
-    assert body(reviewer.post("rules/dot.delay-hidden/retire"))["status"] == "retired"
+    assert ids(reviewer.get("rules", {"dataset": "dot.flights", "status": "approved"})) == ["delay-hidden"]
+    assert body(reviewer.post("rules/delay-hidden/retire"))["status"] == "retired"
     assert body(reader.get("datasets/dot.flights/rows", first))["data"][0]["delay"] == 30.0
 
 
@@ -217,7 +218,7 @@ def test_agreement_serves_the_agency_that_has_it(
     made = reviewer.post(
         "agreements",
         {
-            "key": "dot.ops-planes",
+            "key": "ops-planes",
             "dataset": "dot.planes",
             "agency": "ops",
             "fields": {"id": "clear"},
@@ -229,13 +230,13 @@ def test_agreement_serves_the_agency_that_has_it(
     assert made.status_code == 201
     required = reader.get("datasets/dot.planes/rows")
     assert (required.status_code, body(required)["code"]) == (403, "agreement-required")
-    assert reader.get("datasets/dot.planes/rows", Hub_Agreement="dot.ops-planes").status_code == 200
-    assert list(body(reader.get("datasets/dot.planes/schema", Hub_Agreement="dot.ops-planes"))["properties"]) == ["id"]
-    assert ids(reader.get("agreements")) == ["dot.ops-planes"]
+    assert reader.get("datasets/dot.planes/rows", Hub_Agreement="ops-planes").status_code == 200
+    assert list(body(reader.get("datasets/dot.planes/schema", Hub_Agreement="ops-planes"))["properties"]) == ["id"]
+    assert ids(reader.get("agreements")) == ["ops-planes"]
     assert ids(as_agency("spy").get("agreements")) == []
-    assert reader.post("agreements/dot.ops-planes/end").status_code == 403
-    assert body(reviewer.post("agreements/dot.ops-planes/end"))["ended_at"] is not None
-    assert reader.get("datasets/dot.planes/rows", Hub_Agreement="dot.ops-planes").status_code == 403
+    assert reader.post("agreements/ops-planes/end").status_code == 403
+    assert body(reviewer.post("agreements/ops-planes/end"))["ended_at"] is not None
+    assert reader.get("datasets/dot.planes/rows", Hub_Agreement="ops-planes").status_code == 403
 
 
 def test_owner_learns_who_read_but_not_what_was_looked_for(

@@ -63,16 +63,16 @@ def test_application_opens_the_field_and_its_end_closes_it(
     id = _applied(requester)
     assert "ssn" not in _rows(requester)
     end = (now() + timedelta(seconds=3)).isoformat()
-    words = {"key": "dot.a1", "answer": "For this purpose alone.", "valid_to": end}
+    words = {"key": "a1", "answer": "For this purpose alone.", "valid_to": end}
     agreed = body(reviewer.post(f"applications/{id}/agree", words))
 
-    assert (agreed["status"], agreed["agreement"], agreed["answer"]) == ("agreed", "dot.a1", "For this purpose alone.")
-    assert _rows(requester, "dot.a1")["ssn"] == "secret-1"
+    assert (agreed["status"], agreed["agreement"], agreed["answer"]) == ("agreed", "a1", "For this purpose alone.")
+    assert _rows(requester, "a1")["ssn"] == "secret-1"
     assert "ssn" not in _rows(requester)
-    assert _rows(spy, "dot.a1") == "agreement-invalid"
-    assert body(requester.get("agreements/dot.a1"))["application"] == id
+    assert _rows(spy, "a1") == "agreement-invalid"
+    assert body(requester.get("agreements/a1"))["application"] == id
     time.sleep(3)
-    assert _rows(requester, "dot.a1") == "agreement-invalid"
+    assert _rows(requester, "a1") == "agreement-invalid"
 
 
 def test_conditional_dataset_is_opened_in_part(
@@ -82,10 +82,10 @@ def test_conditional_dataset_is_opened_in_part(
     id = _applied(requester, fields={"id": "clear", "delay": "clear", "ssn": {"kind": "partial", "head": 3, "tail": 0}})
     assert _rows(requester) == "denied"
 
-    part = {"fields": {"id": "clear", "ssn": "hash"}, "filter": "id > 5", "key": "dot.a1", "modes": ["rows"]}
+    part = {"fields": {"id": "clear", "ssn": "hash"}, "filter": "id > 5", "key": "a1", "modes": ["rows"]}
     assert body(reviewer.post(f"applications/{id}/agree", part))["status"] == "agreed"
 
-    row = _rows(requester, "dot.a1")
+    row = _rows(requester, "a1")
     assert (row.keys(), row["id"]) == ({"id", "ssn"}, 6)
     assert _rows(requester) == "agreement-required"
 
@@ -235,10 +235,10 @@ def test_opening_a_personal_field_cites_an_assessment(flights: Dataset, requeste
 def test_agreement_is_for_the_clients_it_names(flights: Dataset, requester: Api, reviewer: Api, reader: Api) -> None:
     id = _applied(requester, clients=["ops/app-requester"])
 
-    reviewer.post(f"applications/{id}/agree", {"key": "dot.a1"})
+    reviewer.post(f"applications/{id}/agree", {"key": "a1"})
 
-    assert "ssn" in _rows(requester, "dot.a1")
-    assert _rows(reader, "dot.a1") == "agreement-invalid"
+    assert "ssn" in _rows(requester, "a1")
+    assert _rows(reader, "a1") == "agreement-invalid"
 
 
 @pytest.mark.parametrize("ending", [("ops", "requester"), ("dot", "reviewer")])
@@ -246,14 +246,14 @@ def test_either_side_ends_an_agreement(
     flights: Dataset, requester: Api, reviewer: Api, spy: Api, as_agency: Callable[..., Api], ending: tuple[str, str]
 ) -> None:
     id = _applied(requester)
-    reviewer.post(f"applications/{id}/agree", {"key": "dot.a1"})
-    assert spy.post("agreements/dot.a1/end").status_code == 404
-    assert as_agency("ops", "publisher").post("agreements/dot.a1/end").status_code == 403
+    reviewer.post(f"applications/{id}/agree", {"key": "a1"})
+    assert spy.post("agreements/a1/end").status_code == 404
+    assert as_agency("ops", "publisher").post("agreements/a1/end").status_code == 403
 
-    ended = body(as_agency(*ending).post("agreements/dot.a1/end"))
+    ended = body(as_agency(*ending).post("agreements/a1/end"))
 
     assert ended["ended_by"] == f"{ending[0]}/app-{ending[1]}"
-    assert _rows(requester, "dot.a1") == "agreement-invalid"
+    assert _rows(requester, "a1") == "agreement-invalid"
 
 
 def test_both_sides_hear_of_each_step(flights: Dataset, requester: Api, reviewer: Api, spy: Api) -> None:
@@ -266,7 +266,7 @@ def test_both_sides_hear_of_each_step(flights: Dataset, requester: Api, reviewer
     outbox.outbox.clear()
 
     id = _applied(requester)
-    reviewer.post(f"applications/{id}/agree", {"key": "dot.a1"})
+    reviewer.post(f"applications/{id}/agree", {"key": "a1"})
     sent = mail.send_waiting()
 
     assert [(letter.to, letter.subject) for letter in outbox.outbox] == [

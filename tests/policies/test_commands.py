@@ -64,7 +64,7 @@ def authority() -> Caller:
 
 
 def _draft(actor: Caller = HUB, **values: Any) -> Rule:
-    said = {"key": "dot.r1", "target": "dot.flights", "party": "everyone", "effect": "permit", "reason": "Because"}
+    said = {"key": "r1", "target": "dot.flights", "party": "everyone", "effect": "permit", "reason": "Because"}
     return draft_rule(**{"actor": actor, **said, **values})
 
 
@@ -73,7 +73,7 @@ def _hash(actor: Caller = HUB, **values: Any) -> Rule:
 
 
 def _agree(actor: Caller = HUB, **values: Any) -> Agreement:
-    said: dict[str, Any] = {"key": "dot.a1", "dataset": Dataset.objects.get(), "agency": agency("ops"), "valid_to": END}
+    said: dict[str, Any] = {"key": "a1", "dataset": Dataset.objects.get(), "agency": agency("ops"), "valid_to": END}
     said |= {"fields": {"tail": "clear"}, "purpose": "Fleet statistics", "legal_basis": BASIS}
     return make_agreement(**{"actor": actor, **said, **values})
 
@@ -155,7 +155,7 @@ def test_one_drafts_and_another_approves(flights: Dataset, publisher: Caller, re
 
     assert traces(lambda: approve_rule(actor=reviewer, rule=rule)) == (["rule.approved"], True)
 
-    assert _in_force(flights) == ["dot.r1"]
+    assert _in_force(flights) == ["r1"]
     assert (rule.author, rule.approver) == (publisher.name, reviewer.name)
 
 
@@ -211,19 +211,19 @@ def test_refusal_does_not_tell_what_there_is(flights: Dataset) -> None:
     ("code", "roles"), [("met", ("reviewer",)), ("dot", ("publisher",)), ("dot", ()), ("hub", ("system",))]
 )
 def test_nobody_else_approves_or_retires(flights: Dataset, code: str, roles: tuple[str, ...]) -> None:
-    rule, in_force = _draft(), approve_rule(actor=HUB, rule=_draft(key="dot.r2"))
+    rule, in_force = _draft(), approve_rule(actor=HUB, rule=_draft(key="r2"))
     other = member(code, *roles)
 
     assert refusal(approve_rule, actor=other, rule=rule) == "forbidden"
     assert refusal(retire_rule, actor=other, rule=in_force) == "forbidden"
-    assert _in_force(flights) == ["dot.r2"]
+    assert _in_force(flights) == ["r2"]
 
 
 def test_rules_on_the_catalogue_are_the_authoritys(authority: Caller, publisher: Caller) -> None:
-    rule = _draft(authority, key="all", target="*", effect="prohibit")
+    rule = _draft(authority, target="*", effect="prohibit")
     second = member("hub", "authority", email="second@hub.example")
 
-    assert refusal(_draft, actor=publisher, target="*", key="dot.r2") == "forbidden"
+    assert refusal(_draft, actor=publisher, target="*", key="r2") == "forbidden"
     assert refusal(approve_rule, actor=member("dot", "reviewer"), rule=rule) == "forbidden"
     assert refusal(approve_rule, actor=authority, rule=rule) == "second-person"
     assert approve_rule(actor=second, rule=rule).status == "approved"
@@ -237,7 +237,7 @@ def test_steward_drafts_on_the_own_dataset_alone(flights: Dataset, reviewer: Cal
 
     rule = _draft(steward)
     assert rule.author == steward.name
-    assert refusal(_draft, actor=steward, key="dot.r2", target="dot.*") == "forbidden"
+    assert refusal(_draft, actor=steward, key="r2", target="dot.*") == "forbidden"
     assert refusal(approve_rule, actor=steward, rule=rule) == "forbidden"
 
 
@@ -282,14 +282,14 @@ def test_retired_rule_stays_retired(flights: Dataset, reviewer: Caller) -> None:
 
 def test_author_drops_the_own_draft_but_no_rule_in_force(flights: Dataset, publisher: Caller) -> None:
     assert retire_rule(actor=publisher, rule=_draft(publisher)).status == "retired"
-    in_force = approve_rule(actor=HUB, rule=_draft(publisher, key="dot.r2"))
+    in_force = approve_rule(actor=HUB, rule=_draft(publisher, key="r2"))
 
     assert refusal(retire_rule, actor=publisher, rule=in_force) == "forbidden"
-    assert _in_force(flights) == ["dot.r2"]
+    assert _in_force(flights) == ["r2"]
 
 
 def test_draft_that_fits_no_more_is_not_approved(flights: Dataset) -> None:
-    filtered, masked = _draft(filter="id > 3"), _hash(key="dot.r2", access={"kind": "round", "to": 2})
+    filtered, masked = _draft(filter="id > 3"), _hash(key="r2", access={"kind": "round", "to": 2})
     Field.objects.filter(name="id").update(type="string")
     Field.objects.filter(name="tail").update(type="boolean")
 
@@ -306,7 +306,7 @@ def test_draft_that_fits_no_more_is_not_approved(flights: Dataset) -> None:
     ],
 )
 def test_target_is_as_specific_as_said(flights: Dataset, target: str, expected: tuple[str, str, str]) -> None:
-    rule = _draft(key="r1", target=target)
+    rule = _draft(target=target)
 
     told = (str(rule.target_agency or ""), str(rule.target_dataset or ""), rule.target_field)
     assert told == expected
@@ -334,7 +334,7 @@ def test_party_is_found_by_its_name(flights: Dataset) -> None:
         ({"target": "dot"}, [("target", "target-invalid")]),
         ({"target": None}, [("target", "invalid")]),
         ({"target": "dot.none"}, [("target", "unknown")]),
-        ({"key": "none.r1", "target": "none.*"}, [("target", "unknown")]),
+        ({"target": "none.*"}, [("target", "unknown")]),
         ({"target": "dot.flights#none"}, [("target", "unknown")]),
         ({"party": "ops"}, [("party", "party-invalid")]),
         ({"party": "group:none"}, [("party", "unknown")]),
@@ -395,13 +395,13 @@ def test_field_rule_is_refused_at_its_place(
 
 def test_firm_rules_limit_and_rest_on_a_law(flights: Dataset) -> None:
     prohibit = _draft(effect="prohibit", firm=True, legal_basis=BASIS, filter="id > 3")
-    floor = _hash(key="dot.r2", firm=True, legal_basis=BASIS)
+    floor = _hash(key="r2", firm=True, legal_basis=BASIS)
 
     assert (prohibit.is_firm, floor.is_firm, floor.access) == (True, True, "hash")
 
 
 def test_review_comes_from_the_regime_unless_said(flights: Dataset) -> None:
-    given, default = _draft(review_at=END), _draft(key="dot.r2")
+    given, default = _draft(review_at=END), _draft(key="r2")
 
     assert given.review_at == END
     assert default.review_at == default.created_at + timedelta(days=365)
@@ -412,9 +412,9 @@ def test_whether_a_prohibit_cites_is_the_regimes_to_say(flights: Dataset, settin
 
     settings.HUB_REGIME = "cn-809"
 
-    assert faults(_draft, key="dot.r2", effect="prohibit") == [("legal_basis", "citation-required")]
+    assert faults(_draft, key="r2", effect="prohibit") == [("legal_basis", "citation-required")]
     with pytest.raises(Invalid) as refused:
-        _draft(key="dot.r2", effect="prohibit")
+        _draft(key="r2", effect="prohibit")
     assert "law, administrative regulation, State Council decision" in refused.value.message
 
 
@@ -438,7 +438,7 @@ def test_reviewer_grants_what_was_agreed(flights: Dataset, reviewer: Caller) -> 
 def test_nobody_else_grants_changes_or_ends(flights: Dataset, code: str, roles: tuple[str, ...]) -> None:
     other, agreement = member(code, *roles), _agree()
 
-    assert refusal(_agree, actor=other, key="dot.a2") == "forbidden"
+    assert refusal(_agree, actor=other, key="a2") == "forbidden"
     assert refusal(edit_agreement, actor=other, agreement=agreement, purpose="Other") == "forbidden"
     assert refusal(end_agreement, actor=other, agreement=agreement) == "forbidden"
     assert Agreement.objects.get().purpose == "Fleet statistics"
@@ -449,10 +449,10 @@ def test_nobody_grants_to_themselves(flights: Dataset) -> None:
     member("ops", "requester", email="both@city.example")
     agreement = _agree()
 
-    assert refusal(_agree, actor=both, key="dot.a2") == "second-person"
-    assert refusal(_agree, actor=member("ops", "authority"), key="dot.a2") == "second-person"
+    assert refusal(_agree, actor=both, key="a2") == "second-person"
+    assert refusal(_agree, actor=member("ops", "authority"), key="a2") == "second-person"
     assert refusal(edit_agreement, actor=both, agreement=agreement, fields={}) == "second-person"
-    assert _agree(both, key="dot.a2", agency=agency("met")).agreed_by == both.name
+    assert _agree(both, key="a2", agency=agency("met")).agreed_by == both.name
 
 
 @pytest.mark.parametrize(
@@ -486,7 +486,7 @@ def test_conditional_data_is_granted_by_rows_and_modes_too(flights: Dataset) -> 
     made = _agree(filter="id > 3", modes=["rows", "export"], valid_from=None)
 
     assert (made.filter, made.modes) == ("id > 3", ["rows", "export"])
-    assert faults(_agree, key="dot.a2", filter="none = 1") == [("filter", "unknown-field")]
+    assert faults(_agree, key="a2", filter="none = 1") == [("filter", "unknown-field")]
 
 
 def test_agreement_is_changed_until_it_ends(flights: Dataset, reviewer: Caller) -> None:

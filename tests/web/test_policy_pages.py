@@ -19,7 +19,7 @@ from tests.web.conftest import SignedIn
 
 LAW = [{"title": "Water Act", "article": "12", "kind": "law"}]
 RULE = {
-    "key": "water.names-hidden",
+    "key": "names-hidden",
     "target": "water.wells#name",
     "party": "everyone",
     "effect": "",
@@ -83,10 +83,10 @@ def test_rule_is_drafted_rehearsed_approved_by_another_and_read_as_the_reason(si
     assert "deep" in _text(city.get("/datasets/water.wells"))
 
     drafted = author.post("/new-rule", RULE)
-    by_author = author.post("/rules/water.names-hidden/approve")
-    rehearsed = _text(reviewer.post("/rules/water.names-hidden/rehearsal", {"days": "7"}))
+    by_author = author.post("/rules/names-hidden/approve")
+    rehearsed = _text(reviewer.post("/rules/names-hidden/rehearsal", {"days": "7"}))
     before = _text(city.get("/datasets/water.wells"))
-    approved = reviewer.post("/rules/water.names-hidden/approve")
+    approved = reviewer.post("/rules/names-hidden/approve")
     after = _text(city.get("/datasets/water.wells"))
     why = _text(city.get("/datasets/water.wells/access"))
 
@@ -108,9 +108,9 @@ def test_end_of_a_rule_is_rehearsed_and_ended(signed_in: SignedIn, wells: Datase
     approve_rule(actor=HUB, rule=Rule.objects.get(), approver="second@water.example")
     signed_in("city").get("/datasets/water.wells")
 
-    rehearsed = _text(reviewer.post("/rules/water.names-hidden/rehearsal", {"days": "7", "end": "1"}))
-    confirmed = reviewer.post("/rules/water.names-hidden/confirm")
-    ended = reviewer.post("/rules/water.names-hidden/retire")
+    rehearsed = _text(reviewer.post("/rules/names-hidden/rehearsal", {"days": "7", "end": "1"}))
+    confirmed = reviewer.post("/rules/names-hidden/confirm")
+    ended = reviewer.post("/rules/names-hidden/retire")
 
     assert 'class="gains">1<' in rehearsed
     assert confirmed.status_code == ended.status_code == 302
@@ -122,12 +122,10 @@ def test_draft_is_changed_by_its_author_alone_and_keeps_every_word(signed_in: Si
     author.post("/new-rule", {**RULE, "valid_to": "2030-01-02T03:04:05"})
     before = Rule.objects.values().get()
 
-    form = author.get("/rules/water.names-hidden/edit").content.decode()
+    form = author.get("/rules/names-hidden/edit").content.decode()
     said = {name: RULE[name] for name in RULE if name != "key"}
-    changed = author.post(
-        "/rules/water.names-hidden/edit", {**said, "valid_to": "2030-01-02T03:04:05", "reason": "Supply"}
-    )
-    refused = other.post("/rules/water.names-hidden/edit", said)
+    changed = author.post("/rules/names-hidden/edit", {**said, "valid_to": "2030-01-02T03:04:05", "reason": "Supply"})
+    refused = other.post("/rules/names-hidden/edit", said)
 
     assert 'value="2030-01-02T03:04:05"' in form
     assert 'value="Water Act"' in form
@@ -154,11 +152,11 @@ def test_rules_are_not_there_for_other_agencies(signed_in: SignedIn) -> None:
     signed_in("water", "publisher").post("/new-rule", RULE)
     city = signed_in("city", "reviewer", "publisher")
 
-    assert "water.names-hidden" not in _text(city.get("/rules"))
-    assert city.get("/rules/water.names-hidden").status_code == 404
-    assert city.get("/rules/water.names-hidden/edit").status_code == 404
+    assert "names-hidden" not in _text(city.get("/rules"))
+    assert city.get("/rules/names-hidden").status_code == 404
+    assert city.get("/rules/names-hidden/edit").status_code == 404
     for act in ("approve", "confirm", "retire", "rehearsal"):
-        assert city.post(f"/rules/water.names-hidden/{act}").status_code == 404
+        assert city.post(f"/rules/names-hidden/{act}").status_code == 404
     assert city.post("/new-rule", {**RULE, "key": "foreign"}).status_code == 403
     assert Rule.objects.get().status == "draft"
 
@@ -168,7 +166,7 @@ def test_member_without_a_role_changes_no_rule(signed_in: SignedIn) -> None:
     member = signed_in("water")
 
     for act in ("approve", "retire", "rehearsal"):
-        assert member.post(f"/rules/water.names-hidden/{act}").status_code == 403
+        assert member.post(f"/rules/names-hidden/{act}").status_code == 403
     assert member.post("/new-rule", {**RULE, "key": "mine"}).status_code == 403
     assert Rule.objects.get().status == "draft"
 
@@ -183,26 +181,20 @@ def test_application_is_asked_supplemented_agreed_in_part_and_ended(signed_in: S
     assert "Which wells?" in _text(city.get(place))
     terms = {"access-id": "clear", "access-name": "clear", "purpose": "Repairs", "valid_to": _later(20)}
     assert city.post(f"{place}/supplement", {"note": "All of them", **terms}).status_code == 302
-    part = {
-        **terms,
-        "access-name": "hash",
-        "valid_to": _later(10),
-        "key": "water.repairs",
-        "answer": "Names stay with us",
-    }
+    part = {**terms, "access-name": "hash", "valid_to": _later(10), "key": "repairs", "answer": "Names stay with us"}
     assert water.post(f"{place}/agree", part).status_code == 302
 
     agreement = Agreement.objects.get()
-    assert agreement.key == "water.repairs"
+    assert agreement.key == "repairs"
     assert agreement.fields == {"id": "clear", "name": "hash"}
     assert "Names stay with us" in _text(city.get(place))
-    assert "water.repairs" in _text(city.get("/agreements"))
+    assert "repairs" in _text(city.get("/agreements"))
     assert "deep" not in _text(city.get("/datasets/water.wells"))
-    granted = _text(city.get("/datasets/water.wells", {"agreement": "water.repairs"}))
+    granted = _text(city.get("/datasets/water.wells", {"agreement": "repairs"}))
     assert "First rows, as you see them" in granted
-    assert "Hub-Agreement: water.repairs" in granted
+    assert "Hub-Agreement: repairs" in granted
     assert "deep" not in granted
-    assert city.post("/agreements/water.repairs/end").status_code == 302
+    assert city.post("/agreements/repairs/end").status_code == 302
     agreement.refresh_from_db()
     assert agreement.ended_at is not None
 
@@ -254,13 +246,13 @@ def test_applications_are_not_there_for_third_agencies_nor_answered_by_the_appli
 def test_agreement_is_not_there_for_third_agencies(signed_in: SignedIn, conditional: Dataset) -> None:
     create_agency(actor=HUB, code="fire", name="Fire Brigade")
     thing = _applied(signed_in("city", "requester"))
-    said = {"access-id": "clear", "purpose": "Repairs", "valid_to": _later(10), "key": "water.repairs"}
+    said = {"access-id": "clear", "purpose": "Repairs", "valid_to": _later(10), "key": "repairs"}
     signed_in("water", "reviewer").post(f"/applications/{thing.pk}/agree", said)
     fire = signed_in("fire", "reviewer")
 
-    assert "water.repairs" not in _text(fire.get("/agreements"))
-    assert fire.post("/agreements/water.repairs/end").status_code == 404
-    assert signed_in("city").post("/agreements/water.repairs/end").status_code == 403
+    assert "repairs" not in _text(fire.get("/agreements"))
+    assert fire.post("/agreements/repairs/end").status_code == 404
+    assert signed_in("city").post("/agreements/repairs/end").status_code == 403
     assert Agreement.objects.get().ended_at is None
 
 
@@ -323,7 +315,7 @@ def test_ledger_shows_what_is_withheld_and_is_the_agency_s_own(signed_in: Signed
 
 def test_reason_is_read_in_the_visitor_s_language(signed_in: SignedIn) -> None:
     signed_in("water", "publisher").post("/new-rule", RULE)
-    signed_in("water", "reviewer").post("/rules/water.names-hidden/approve")
+    signed_in("water", "reviewer").post("/rules/names-hidden/approve")
     city = signed_in("city")
     city.post("/i18n/setlang/", {"language": "zh-hans", "next": "/"})
 

@@ -7,7 +7,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hub.accounts.caller import Caller
-from hub.accounts.keys import made_key
 from hub.accounts.models import Agency
 from hub.accounts.queries import of_agency
 from hub.api.base import ApiView, ListView, found
@@ -19,7 +18,6 @@ from hub.api.serializers.rules import EFFECTS, RuleBody, RuleChange, RuleSaved, 
 from hub.errors import FieldError, Invalid
 from hub.query.rehearsal import rehearse
 from policies import commands
-from policies.checks import parsed_target
 from policies.ledger import Withholding, exceptions_of
 from policies.lists import rules_for
 from policies.models import Rule
@@ -125,8 +123,7 @@ class Rehearse(ApiView):
         known = rules_for(self.caller).filter(key=key).first() if key else None
         if known is not None:
             return commands.edit_rule(actor=self.caller, rule=known, **words)
-        key = key or made_key(parsed_target(words["target"]).agency, f"rehearsal-{uuid4()}")
-        return commands.draft_rule(actor=self.caller, key=key, **words)
+        return commands.draft_rule(actor=self.caller, key=key or f"rehearsal-{uuid4()}", **words)
 
 
 class Exceptions(ListView):

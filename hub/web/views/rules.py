@@ -43,7 +43,7 @@ def draft(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     """The form of a new rule."""
     if request.method != "POST":
         said = {"target": request.GET.get("target", ""), "party": "everyone", "effect": "prohibit"}
-        return _form(request, None, {**said, "key": f"{caller.agency}."})
+        return _form(request, None, {**said, "key": ""})
     key, said = request.POST.get("key", "").strip(), forms.rule(request.POST)
     try:
         rule = commands.draft_rule(actor=caller, key=key, **said)
