@@ -13,7 +13,7 @@ class Column:
     """One column a source offers, as the field it would become.
 
     ``title`` is the source's own spelling where that is no field name; ``hint`` is a word on personal data found in
-    name or sample, such as ``phone``, empty without a finding.
+    name or sample, such as ``phone``, and ``ground`` what it was found by; both are empty without a finding.
     """
 
     name: str
@@ -21,6 +21,7 @@ class Column:
     required: bool = False
     hint: str = ""
     title: str = ""
+    ground: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +76,18 @@ class Extract:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How far a source may reach: hosts beside its own, loopback, and rows per second (0: no limit)."""
+    """How far a source may reach, and how much it is asked for.
+
+    Hosts beside its own, loopback; rows per second (0: no limit), runs at once, seconds that a run may take, and the
+    hours in which it is read (none: all).
+    """
 
     allow_hosts: tuple[str, ...] = field(default=())
     allow_loopback: bool = False
     max_rows_per_second: int = 0
+    max_concurrent_runs: int = 2
+    max_run_seconds: int = 4 * 3600
+    windows: tuple[str, ...] = field(default=())
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> "Limits":
@@ -88,6 +96,9 @@ class Limits:
             allow_hosts=tuple(config.get("allow_hosts", ())),
             allow_loopback=bool(config.get("allow_loopback", False)),
             max_rows_per_second=int(config.get("max_rows_per_second", 0)),
+            max_concurrent_runs=int(config.get("max_concurrent_runs", 2)),
+            max_run_seconds=int(config.get("max_run_seconds", 4 * 3600)),
+            windows=tuple(config.get("windows", ())),
         )
 
 
@@ -107,6 +118,25 @@ LIMITS_SCHEMA: JsonSchema = {
         "type": "integer",
         "minimum": 0,
         "default": 0,
+    },
+    "max_concurrent_runs": {
+        "description": "How many runs may read the source at once; while it fails, one.",
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 100,
+        "default": 2,
+    },
+    "max_run_seconds": {
+        "description": "How long a run may take before it is ended; nothing is changed then.",
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 7 * 24 * 3600,
+        "default": 4 * 3600,
+    },
+    "windows": {
+        "description": "The hours in which the source is read, such as 22:00-06:00 Asia/Shanghai; UTC without a zone.",
+        "type": "array",
+        "items": {"type": "string", "pattern": "^[0-2][0-9]:[0-5][0-9]-[0-2][0-9]:[0-5][0-9]( [A-Za-z_+/0-9-]+)?$"},
     },
 }
 

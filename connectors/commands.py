@@ -7,16 +7,19 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from connectors import registry
-from connectors.dispatch import open_run
-from connectors.models import Run, Source, Stream
+from connectors.dispatch import announce, open_run
+from connectors.models import Outbox, Run, Source, Stream
+from connectors.pacing import check_windows
+from connectors.permissions import require_loader, require_source_editor
 from connectors.schedule import check_schedule, next_due
 from connectors.secrets import seal, unseal
 from connectors.terms import Terms
 from hub.accounts.caller import Caller
 from hub.accounts.models import Agency
+from hub.accounts.permissions import require_act
 from hub.audit.commands import record
 from hub.catalog.models import Dataset
-from hub.errors import Conflict, FieldError, Forbidden, Invalid
+from hub.errors import Conflict, FieldError, Invalid
 
 _SOURCE_VALUES = frozenset({"config", "secrets", "is_active"})
 _STREAM_VALUES = frozenset({"select", "mode", "cursor", "schedule", "contract", "is_active"})
@@ -27,7 +30,7 @@ def register_source(
     *, actor: Caller, key: str, agency: Agency, kind: str, config: Mapping[str, Any], secrets: Mapping[str, str] = {}
 ) -> Source:
     """A system of ``agency`` to read from. Raises ``Invalid`` for settings that its kind does not know."""
-    _may_publish(actor, agency)
+    require_act(actor, "load", agency.code, what="Registering sources")
     _check_key(Source, key)
     _check_settings(kind, config, secrets)
     source = Source.objects.create(key=key, agency=agency, kind=kind, config=dict(config), secrets=seal(secrets))
@@ -38,7 +41,7 @@ def register_source(
 @transaction.atomic
 def edit_source(*, actor: Caller, source: Source, **values: Any) -> Source:
     """Change ``config``, ``secrets`` (all of them) or ``is_active``."""
-    _may_publish(actor, source.agency)
+    require_source_editor(actor, source)
     _only(values, _SOURCE_VALUES)
     secrets = values.pop("secrets", None)
     config = values.get("config", source.config)
@@ -67,7 +70,8 @@ def register_stream(
     contract: Mapping[str, Any] = {},
 ) -> Stream:
     """What to read from ``source`` into ``dataset``; both belong to one agency."""
-    _may_publish(actor, dataset.agency)
+    require_source_editor(actor, source)
+    require_act(actor, "load", dataset.agency.code, dataset, what=f"Loading {dataset.key}")
     _check_key(Stream, key)
     if source.agency_id != dataset.agency_id:
         _refuse("source", f"The source {source.key} is another agency's than {dataset.key}.")
@@ -86,7 +90,8 @@ def edit_stream(*, actor: Caller, stream: Stream, **values: Any) -> Stream:
 
     With another selection, mode or cursor the next run reads everything again.
     """
-    _may_publish(actor, stream.dataset.agency)
+    require_source_editor(actor, stream.source)
+    require_loader(actor, stream)
     _only(values, _STREAM_VALUES)
     for name, value in values.items():
         setattr(stream, name, value)
@@ -103,7 +108,7 @@ def edit_stream(*, actor: Caller, stream: Stream, **values: Any) -> Stream:
 @transaction.atomic
 def request_run(*, actor: Caller, stream: Stream) -> Run:
     """Start a run of ``stream`` now; one that is open already is returned instead."""
-    _may_publish(actor, stream.dataset.agency)
+    require_loader(actor, stream)
     if not (stream.is_active and stream.source.is_active):
         raise Conflict(f"The stream {stream.key} or its source is switched off.", hint="Switch it on first.")
     run = open_run(stream, actor.name)
@@ -114,7 +119,7 @@ def request_run(*, actor: Caller, stream: Stream) -> Run:
 @transaction.atomic
 def cancel_run(*, actor: Caller, run: Run) -> Run:
     """End a run without a change to the data: at once while it waits, within seconds while it works."""
-    _may_publish(actor, run.stream.dataset.agency)
+    require_loader(actor, run.stream)
     run = Run.objects.select_for_update().get(pk=run.pk)
     if run.status not in Run.OPEN:
         raise Conflict(f"The run is over: {run.status}.", code="run-over", hint="Nothing is left to cancel.")
@@ -127,13 +132,43 @@ def cancel_run(*, actor: Caller, run: Run) -> Run:
     return run
 
 
-def _may_publish(actor: Caller, agency: Agency) -> None:
-    if actor.has_role("system") or (actor.agency == agency.code and actor.has_role("publisher")):
-        return
-    raise Forbidden(
-        f"Sources and streams of {agency.code} are its publishers' to change.",
-        hint=f"Ask for the role publisher in {agency.code}.",
+@transaction.atomic
+def release_run(*, actor: Caller, run: Run) -> Run:
+    """Let a held run go on: it reads again, and the difference that a person has seen passes, but no more than that."""
+    run = _held(actor, run)
+    if Run.objects.filter(stream=run.stream, status__in=Run.OPEN).exists():
+        raise Conflict("Another run of the stream is on its way.", hint="Wait for its end; it takes this one's place.")
+    accepted = {**run.accepted, run.error_code: run.difference}
+    record(actor=actor, kind="run.released", dataset=run.stream.dataset.key, subject=str(run.pk), accepted=accepted)
+    run.status, run.accepted, run.difference, run.attempts = Run.Status.QUEUED, accepted, {}, 0
+    run.error_code = run.error_message = run.error_hint = run.stage = ""
+    run.finished_at = None
+    run.save()
+    Outbox.objects.update_or_create(run=run, defaults={"sent_at": None})
+    announce(run.pk)
+    return run
+
+
+@transaction.atomic
+def drop_run(*, actor: Caller, run: Run) -> Run:
+    """End a held run: the dataset stays as it is."""
+    run = _held(actor, run)
+    run.status, run.finished_at = Run.Status.CANCELLED, now()
+    run.save(update_fields=["status", "finished_at"])
+    record(actor=actor, kind="run.dropped", dataset=run.stream.dataset.key, subject=str(run.pk))
+    return run
+
+
+def _held(actor: Caller, run: Run) -> Run:
+    require_loader(actor, run.stream)
+    run = (
+        Run.objects.select_for_update(of=("self",))
+        .select_related("stream__dataset__agency", "stream__source")
+        .get(pk=run.pk)
     )
+    if run.status != Run.Status.HELD:
+        raise Conflict(f"The run is not held: it is {run.status}.", code="run-not-held", hint="Look at it again.")
+    return run
 
 
 def _check_key(model: type[Source] | type[Stream], key: str) -> None:
@@ -149,6 +184,7 @@ def _check_settings(kind: str, config: Mapping[str, Any], secrets: Mapping[str, 
     errors += registry.faults(connector.secrets_schema, dict(secrets), "secrets")
     if errors:
         raise Invalid(errors[0].message, code="settings-invalid", errors=errors)
+    check_windows(config)
 
 
 def _check_stream(stream: Stream) -> None:

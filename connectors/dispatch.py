@@ -2,20 +2,25 @@
 
 import logging
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from celery import current_app
 from django.db import transaction
 from django.db.models import Q
 from django.utils.timezone import now
+from kombu import Queue
+from kombu.exceptions import ChannelError
 from kombu.exceptions import OperationalError as BrokerDown
 
-from connectors.models import Outbox, Run, Stream, Tick
+from connectors.models import Outbox, Run, Source, Stream, Tick
+from connectors.pacing import free_slots
 from connectors.schedule import due_streams
 from hub.store.intake import staging
 
 RESENT_AFTER = timedelta(seconds=30)
 _SWEPT_EVERY = 20
+_MOST = 2000
 log = logging.getLogger(__name__)
 
 
@@ -30,7 +35,7 @@ def tick() -> int:
     Safe to run any number of times at once.
     """
     _open_due()
-    _send(_waiting())
+    send_waiting()
     count = _count_tick()
     if count % _SWEPT_EVERY == 0:
         _sweep()
@@ -39,28 +44,61 @@ def tick() -> int:
 
 @transaction.atomic
 def _open_due() -> None:
-    for stream, slot in due_streams():
-        run, is_new = Run.objects.get_or_create(stream=stream, slot=slot, defaults={"requested_by": "schedule"})
-        if is_new:
-            Outbox.objects.create(run=run)
+    """A slot that has its run already, or a stream that got one meanwhile, is left as it is."""
+    runs = [Run(stream=stream, slot=slot, requested_by="schedule") for stream, slot in due_streams()]
+    Run.objects.bulk_create(runs, ignore_conflicts=True)
+    made = Run.objects.filter(pk__in=[run.pk for run in runs])
+    Outbox.objects.bulk_create(Outbox(run=run) for run in made)
 
 
-def _waiting() -> list[UUID]:
-    """Runs never sent, sent long ago and not begun, or begun by a worker that has gone silent."""
+def send_waiting(source: Source | None = None) -> None:
+    """Send what waits, of one source or all: runs never sent, lost on the way, or begun by a worker gone silent.
+
+    Of each source no more than it takes at once; the rest waits for one of them to end.
+    """
     late = now() - RESENT_AFTER
-    unsent = Q(status=Run.Status.QUEUED) & (Q(message__sent_at=None) | Q(message__sent_at__lt=late))
-    silent = Q(status=Run.Status.RUNNING, lease_until__lt=now())
-    return list(Run.objects.filter(unsent | silent).order_by("created_at").values_list("pk", flat=True)[:1000])
+    unsent = Q(status=Run.Status.QUEUED, message__sent_at=None)
+    lost = Q(status=Run.Status.QUEUED, message__sent_at__lt=late) if _is_something_lost() else Q(pk=None)
+    silent = Q(status=Run.Status.RUNNING, lease_until__lt=now(), message__sent_at__lt=late)
+    waiting = Run.objects.filter(unsent | lost | silent).select_related("stream__source")
+    if source is not None:
+        waiting = waiting.filter(stream__source=source)
+    runs = list(waiting.order_by("created_at")[:_MOST])
+    free = free_slots([run.stream.source for run in runs], sent_since=late)
+    picked = []
+    for run in runs:
+        if free[run.stream.source_id] > 0:
+            free[run.stream.source_id] -= 1
+            picked.append(run.pk)
+    _send(picked)
+
+
+def _is_something_lost() -> bool:
+    """Whether fewer messages wait at the broker than runs were sent and not begun: those there are not sent twice."""
+    sent = Run.objects.filter(status=Run.Status.QUEUED, message__sent_at__isnull=False).count()
+    return sent > 0 and _on_the_way() < sent
+
+
+def _on_the_way() -> int:
+    """How many messages wait at the broker."""
+    with current_app.connection_for_read() as connection, connection.channel() as channel:
+        try:
+            queue: Any = Queue(current_app.conf.task_default_queue, channel=channel)
+            return int(queue.queue_declare(passive=True).message_count)
+        except (BrokerDown, ChannelError):
+            return 0
 
 
 def _send(runs: list[UUID]) -> None:
-    for run in runs:
-        try:
-            current_app.send_task("connectors.tasks.carry_out", args=[str(run)])
-        except BrokerDown:
-            log.warning("the broker does not answer; %s runs wait for the next tick", len(runs))
-            return
-        Outbox.objects.filter(run=run).update(sent_at=now())
+    sent: list[UUID] = []
+    try:
+        with current_app.producer_pool.acquire(block=True) as producer:
+            for run in runs:
+                current_app.send_task("connectors.tasks.carry_out", args=[str(run)], producer=producer)
+                sent.append(run)
+    except BrokerDown:
+        log.warning("the broker does not answer; %s runs wait for the next tick", len(runs) - len(sent))
+    Outbox.objects.filter(run__in=sent).update(sent_at=now())
 
 
 def _count_tick() -> int:

@@ -250,13 +250,15 @@ def _check_status(response: httpx.Response) -> None:
             f"{where} does not exist (HTTP {status}).", hint="Check the source's url and the stream's select.path."
         )
     if status in (408, 425, 429) or status >= 500:
+        wait = _retry_after(response.headers.get("retry-after", ""))
         raise _Again(
             SourceDown(
                 f"{where} cannot answer for now (HTTP {status}).",
                 code="source-busy" if status == 429 else "source-down",
                 hint="The next run tries again by itself.",
+                retry_after=wait,
             ),
-            _retry_after(response.headers.get("retry-after", "")),
+            wait,
         )
     raise SourceMalformed(
         f"{where} answered with HTTP {status}, which is no data.",

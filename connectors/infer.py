@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import date, datetime, time
 from itertools import islice
 from typing import Final
@@ -24,12 +25,18 @@ def columns(titles: Sequence[str], rows: Sequence[Sequence[str]], missing: Itera
     values = [[cell for cell in cells if cell not in absent] for cells in zip(*rows, strict=True)]
     values = values or [[] for _ in titles]
     return tuple(
-        Column(name=name, type=type_of(cells), hint=hint(title, cells), title="" if title == name else title)
+        found(Column(name=name, type=type_of(cells), title="" if title == name else title), cells)
         for name, title, cells in zip(field_names(titles), titles, values, strict=True)
     )
 
 
-def samples(rows: Iterable[Sequence[str]]) -> tuple[tuple[str | None, ...], ...]:
+def found(column: Column, values: Sequence[str]) -> Column:
+    """The column with the personal data that its name or its values suggest, if they do."""
+    hint, ground = personal_data(column.title or column.name, values)
+    return replace(column, hint=hint, ground=ground)
+
+
+def samples(rows: Iterable[Sequence[str | None]]) -> tuple[tuple[str | None, ...], ...]:
     """The first rows as they are shown to an administrator."""
     return tuple(tuple(None if cell == MISSING else cell for cell in row) for row in islice(rows, SHOWN))
 
@@ -102,16 +109,21 @@ _NAMES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
 )
 
 
-def hint(title: str, values: Sequence[str]) -> str:
-    """A word for the personal data that a column's name or most of its values suggest; empty without a finding."""
+def personal_data(title: str, values: Sequence[str]) -> tuple[str, str]:
+    """A word for the personal data that a column's name or most of its values suggest, and what says so.
+
+    The ground repeats no value. Both are empty without a finding.
+    """
     spaced = re.sub(r"[^\w]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", title))
     for word, pattern in _NAMES:
-        if pattern.search(spaced):
-            return word
+        match = pattern.search(spaced)
+        if match:
+            return word, f"Its name holds {match[0].strip('_')!r}."
     for word, fits in _VALUES:
-        if values and sum(bool(fits(value)) for value in values) >= _SHARE * len(values):
-            return word
-    return ""
+        count = sum(bool(fits(value)) for value in values)
+        if count and count >= _SHARE * len(values):
+            return word, f"{count} of {len(values)} sample values are written like one."
+    return "", ""
 
 
 def _is_id_number(text: str) -> bool:

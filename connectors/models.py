@@ -5,13 +5,17 @@ import uuid
 from django.db import models
 from django.db.models import Q
 from django.utils.timezone import now
+from guardian.models import GroupObjectPermissionBase
 
 from hub.accounts.models import Agency
 from hub.catalog.models import Dataset
 
 
 class Source(models.Model):
-    """A department's system that streams read from. ``secrets`` is sealed with the hub's key."""
+    """A department's system that streams read from. ``secrets`` is sealed with the hub's key.
+
+    ``failures`` counts the runs in a row that found it down; it is left alone until ``paused_until``.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     agency = models.ForeignKey(Agency, on_delete=models.PROTECT, related_name="sources")
@@ -21,9 +25,23 @@ class Source(models.Model):
     secrets = models.BinaryField(default=b"")
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=now)
+    failures = models.PositiveIntegerField(default=0)
+    paused_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        permissions = [
+            ("edit_source", "Changes the source, and what is read from it"),
+            ("load_source", "Reaches for the source, and starts runs from it"),
+        ]
 
     def __str__(self) -> str:
         return self.key
+
+
+class SourceGroupObjectPermission(GroupObjectPermissionBase):
+    """What a team may do with one source, with a key of its own."""
+
+    content_object = models.ForeignKey(Source, on_delete=models.CASCADE)
 
 
 class Stream(models.Model):
@@ -53,7 +71,10 @@ class Stream(models.Model):
 
 
 class Run(models.Model):
-    """One attempt to bring a stream up to date. ``fence`` grows with every worker that takes it over."""
+    """One attempt to bring a stream up to date. ``fence`` grows with every worker that takes it over.
+
+    ``difference`` is what a held run would change beyond the contract, ``accepted`` what a person let pass, by code.
+    """
 
     class Status(models.TextChoices):
         QUEUED = "queued"
@@ -65,6 +86,7 @@ class Run(models.Model):
         CANCELLED = "cancelled"
 
     OPEN = (Status.QUEUED, Status.RUNNING)
+    GOOD = (Status.SUCCEEDED, Status.PARTIAL)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="runs")
@@ -90,6 +112,9 @@ class Run(models.Model):
     bytes = models.BigIntegerField(default=0)
     version = models.PositiveIntegerField(null=True, blank=True)
     timings = models.JSONField(default=dict)
+
+    difference = models.JSONField(default=dict, blank=True)
+    accepted = models.JSONField(default=dict, blank=True)
 
     error_code = models.CharField(max_length=60, blank=True)
     error_message = models.TextField(blank=True)

@@ -1,16 +1,53 @@
 """What is known of sources, streams and runs; and what a source says when it is asked."""
 
+from dataclasses import dataclass
 from datetime import datetime
+
+from django.utils.timezone import now
 
 from connectors import registry
 from connectors.base import Connector, Found
-from connectors.models import Source, Tick
+from connectors.models import Run, Source, Tick
+from connectors.pacing import slots
 from connectors.secrets import unseal
 
 
 def last_tick() -> datetime | None:
     """When the scheduler's last tick was carried out by a worker; None before the first."""
     return Tick.objects.filter(pk=1).values_list("at", flat=True).first()
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a run goes on: rows a second, and seconds until it has read as many rows as the last good one of its stream.
+
+    Both are None where there is nothing to tell by; ``waits_for`` says what a queued run waits for.
+    """
+
+    rate: float | None = None
+    remaining: float | None = None
+    waits_for: str = ""
+
+
+def pace_of(run: Run) -> Pace:
+    """The pace of a run that is open; of one that is over, how many rows a second it read."""
+    if run.status == Run.Status.QUEUED:
+        return Pace(waits_for=_waits_for(run))
+    if run.started_at is None or not run.rows_read:
+        return Pace()
+    seconds = ((run.finished_at or now()) - run.started_at).total_seconds()
+    rate = run.rows_read / seconds if seconds > 0 else None
+    if rate is None or run.status != Run.Status.RUNNING:
+        return Pace(rate)
+    earlier = Run.objects.filter(stream=run.stream_id, status__in=Run.GOOD).order_by("-created_at")
+    expected = earlier.values_list("rows_read", flat=True).first() or 0
+    return Pace(rate, (expected - run.rows_read) / rate if expected > run.rows_read else None)
+
+
+def _waits_for(run: Run) -> str:
+    source = run.stream.source
+    at_work = Run.objects.filter(stream__source=source, status=Run.Status.RUNNING, lease_until__gte=now()).count()
+    return "source" if at_work >= slots(source) else "worker"
 
 
 def connector_of(source: Source) -> Connector:

@@ -2,24 +2,25 @@
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import chain
 from uuid import UUID
 
-from django.db import DatabaseError, transaction
-from django.utils.timezone import now
+from django.db import DatabaseError, connections, transaction
 
 from connectors.base import Batch, Connector, Extract
-from connectors.lease import Heartbeat, LeaseLost, Progress, claim
+from connectors.holding import Bounds, Held
+from connectors.lease import Heartbeat, LeaseLost, Progress, claim, end_early, finish, supersede
 from connectors.models import Run, Stream
+from connectors.pacing import note_answer, note_down
 from connectors.queries import connector_of
-from connectors.terms import Terms
+from hub.accounts import mail
 from hub.accounts.caller import HUB
 from hub.audit.commands import record
 from hub.catalog.commands import set_fields
-from hub.errors import Conflict, HubError
+from hub.errors import HubError, SourceDown
 from hub.store.intake import quarantine, staging
 from hub.store.intake.contract import contract_of
 from hub.store.intake.load import Outcome, publish
@@ -30,14 +31,11 @@ MAX_ATTEMPTS = 3
 log = logging.getLogger(__name__)
 
 
-class Held(HubError):
-    """The run would change more than the stream's contract allows: a person has to look."""
+def carry_out(run_id: UUID, interrupt: Callable[[], None] | None = None) -> None:
+    """Work on the run if it is free; whatever happens, the run says how it ended.
 
-    status = 409
-
-
-def carry_out(run_id: UUID) -> None:
-    """Work on the run if it is free; whatever happens, the run says how it ended."""
+    ``interrupt`` raises an exception in this thread, from another one that finds that the run is to end.
+    """
     run = claim(run_id)
     if run is None:
         return
@@ -45,18 +43,12 @@ def carry_out(run_id: UUID) -> None:
     try:
         if run.attempts > MAX_ATTEMPTS:
             raise _poisonous()
-        with Heartbeat(run, work.progress) as heartbeat:
+        with Heartbeat(run, work.progress, interrupt) as heartbeat:
             work.heartbeat = heartbeat
             work.carry_out()
-    except LeaseLost:
-        work.give_up()
-    except Held as error:
-        work.end(Run.Status.HELD, error)
-    except HubError as error:
-        work.end(Run.Status.FAILED, error)
+        note_answer(run.stream)
     except Exception as error:
-        log.exception("run %s of %s failed", run.pk, run.stream.key)
-        work.end(Run.Status.FAILED, _internal(error))
+        work.end_by(error)
 
 
 @dataclass
@@ -72,7 +64,7 @@ class _Work:
     def __post_init__(self) -> None:
         self.stream: Stream = self.run.stream
         self.dataset = self.stream.dataset
-        self.terms = Terms.parse(self.stream.contract)
+        self.bounds = Bounds.of(self.run)
 
     def carry_out(self) -> None:
         connector = connector_of(self.stream.source)
@@ -148,21 +140,15 @@ class _Work:
         assert self.heartbeat is not None
         self.heartbeat.check()
         quarantine.keep_broken(self.dataset, self.run.pk, self.broken)
-        rejected, read = self.progress.rejected, self.progress.rows_read
-        if rejected > self.terms.max_rejects * read:
-            raise Held(
-                f"{rejected} of {read} rows break the dataset's contract, more than {self.terms.max_rejects:.1%}.",
-                code="too-many-rejects",
-                hint="Nothing was changed. Look at the run's rejects: correct the source, the field's contract, or the "
-                "stream's max_rejects, and sync again.",
-            )
+        of_wrong_type = quarantine.count_kept(self.run.pk, rule="type")
+        self.bounds.check_rejects(self.progress.rejected, of_wrong_type, self.progress.rows_read)
 
     @transaction.atomic
     def _publish(self, into: Staging, since: float) -> Outcome:
         """Data, change log, version, cursor and counters move together, if the lease still holds at the end."""
         outcome = publish(into, self.dataset, self.stream.mode, self.run.pk)  # type: ignore[arg-type]
         if self.stream.mode == Stream.Mode.REPLACE:
-            self._check_shrinkage(outcome)
+            self.bounds.check_shrinkage(outcome.before, outcome.rows)
         rejected = self.progress.rejected + outcome.rejected
         self._advance_cursor(into)
         self.timings["publish"] = time.monotonic() - since
@@ -178,6 +164,7 @@ class _Work:
             deleted=outcome.deleted,
             rejected=rejected,
         )
+        supersede(self.run)
         self._end(
             status,
             rejected=rejected,
@@ -189,21 +176,45 @@ class _Work:
         )
         return outcome
 
-    def _check_shrinkage(self, outcome: Outcome) -> None:
-        lost = outcome.before - outcome.rows
-        if outcome.before and lost > self.terms.max_shrink * outcome.before:
-            raise Held(
-                f"The dataset would go from {outcome.before} rows to {outcome.rows}.",
-                code="shrinks-too-much",
-                hint="Nothing was changed. If the source is right, raise the stream's max_shrink for one run.",
-            )
-
     def _advance_cursor(self, into: Staging) -> None:
         greatest = staging.greatest(into, self.stream.cursor) if self.stream.cursor else None
         if greatest is not None:
             Stream.objects.filter(pk=self.stream.pk).update(cursor_value=greatest)
 
-    def end(self, status: Run.Status, error: HubError) -> None:
+    def end_by(self, error: Exception) -> None:
+        """Say how the run ended; where it was told to end, whatever came of that is no failure of its own."""
+        if isinstance(error, LeaseLost) or (self.heartbeat is not None and self.heartbeat.is_over):
+            connections.close_all()  # whatever was broken off within them
+            self.give_up()
+        elif isinstance(error, Held):
+            self._hold(error)
+        elif isinstance(error, HubError):
+            self.end(Run.Status.FAILED, error)
+        else:
+            log.error("run %s of %s failed", self.run.pk, self.stream.key, exc_info=error)
+            self.end(Run.Status.FAILED, _internal(error))
+
+    @transaction.atomic
+    def _hold(self, error: Held) -> None:
+        """Let the run wait for a person; one that waited before it has been overtaken."""
+        self.end(Run.Status.HELD, error, difference=error.difference)
+        supersede(self.run)
+        record(
+            actor=HUB,
+            kind="run.held",
+            dataset=self.dataset.key,
+            subject=str(self.run.pk),
+            code=error.code,
+            difference=error.difference,
+        )
+        mail.post(
+            agency=self.dataset.agency.code,
+            roles=("publisher",),
+            subject=f"A run of {self.stream.key} waits for you",
+            text=f"{error.message}\n\n{error.hint}\n\n{mail.address(f'/runs/{self.run.pk}')}\n",
+        )
+
+    def end(self, status: Run.Status, error: HubError, **values: object) -> None:
         """Write down how the run ended without a change to the data."""
         try:
             self._end(
@@ -212,29 +223,26 @@ class _Work:
                 error_code=error.code,
                 error_message=error.message,
                 error_hint=error.hint,
+                **values,
             )
         except LeaseLost:
             log.warning("run %s was taken over; its end is the other worker's to tell", self.run.pk)
+            return
+        if isinstance(error, SourceDown):
+            note_down(self.stream, error)
+        else:
+            note_answer(self.stream)
 
     def give_up(self) -> None:
-        """Of a run that was cancelled, say so; one that another worker has is left alone."""
-        if self.heartbeat is not None and self.heartbeat.is_cancelled:
-            self.end(Run.Status.CANCELLED, Conflict("The run was cancelled; nothing was changed.", code="cancelled"))
+        """Of a run that was cancelled or took too long, say so; one that another worker has is left alone."""
+        if self.heartbeat is not None and self.heartbeat.ended_by is not None:
+            with suppress(LeaseLost):  # the heartbeat has said so already
+                end_early(self.run, self.progress, self.heartbeat.ended_by)
 
     def _end(self, status: Run.Status, **values: object) -> None:
-        """The last word on the run; raises ``LeaseLost`` where the fence has grown, which undoes the transaction."""
-        ended = Run.objects.filter(pk=self.run.pk, fence=self.run.fence, status=Run.Status.RUNNING).update(
-            status=status,
-            stage=self.progress.stage if status in (Run.Status.FAILED, Run.Status.HELD) else "",
-            finished_at=now(),
-            lease_until=None,
-            rows_read=self.progress.rows_read,
-            bytes=self.progress.bytes,
-            timings={name: round(seconds, 3) for name, seconds in self.timings.items()},
-            **values,
-        )
-        if not ended:
-            raise LeaseLost
+        """The last word on the run; ``LeaseLost`` undoes the transaction."""
+        timings = {name: round(seconds, 3) for name, seconds in self.timings.items()}
+        finish(self.run, status, self.progress, timings=timings, **values)
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:

@@ -91,9 +91,18 @@ class SourceError(HubError):
 
 
 class SourceDown(SourceError):
-    """Nothing answers there, or it broke off: the next run tries again by itself."""
+    """Nothing answers there, or it broke off: the next run tries again by itself.
+
+    ``retry_after`` is how many seconds the source asks to be left alone; None where it does not say.
+    """
 
     code = "source-down"
+
+    def __init__(
+        self, message: str, *, code: str | None = None, hint: str = "", retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, code=code, hint=hint)
+        self.retry_after = retry_after
 
 
 class SourceRefused(SourceError):

@@ -2,12 +2,15 @@
 
 from hub.accounts.caller import Caller
 from hub.accounts.models import Agency, Membership
-from hub.accounts.permissions import holds, is_hub, is_of, require_reviewer
+from hub.accounts.permissions import holds, is_hub, is_of, require_act
+from hub.accounts.stewardship import is_steward
 from hub.catalog.models import Dataset
-from hub.catalog.queries import dataset_by_key, is_steward
+from hub.catalog.permissions import require_dataset_reviewer
+from hub.catalog.queries import dataset_by_key
 from hub.errors import Forbidden
 from policies.facts import Target
 from policies.models import Agreement, Rule
+from policies.queries import target_of
 
 
 def require_writer(actor: Caller, target: Target) -> None:
@@ -21,18 +24,25 @@ def require_writer(actor: Caller, target: Target) -> None:
         _require_authority(actor)
     elif not is_of(actor, target.agency, "publisher", "reviewer"):
         dataset = dataset_by_key(target.dataset) if actor.agency == target.agency else None
-        if dataset is None or not is_steward(actor, dataset):
+        if dataset is None or not is_steward(actor, dataset, "edit"):
             message = f"Rules on the data of {target.agency} are written by its own publishers."
             raise Forbidden(message, hint=f"Ask for the role publisher in {target.agency}.")
 
 
+def require_rule_writer(actor: Caller, rule: Rule) -> None:
+    """Whoever writes rules on the target, and the rule's own stewards."""
+    if not is_steward(actor, rule, "edit"):
+        require_writer(actor, target_of(rule))
+
+
 def require_rule_reviewer(actor: Caller, rule: Rule) -> None:
     """The second person's word on a rule, and its end."""
-    agency = rule.target_dataset.agency if rule.target_dataset is not None else rule.target_agency
+    agency = rule.agency
     if agency is None:
         _require_authority(actor)
     else:
-        require_reviewer(actor, agency.code, "Approving and retiring rules")
+        things = (rule,) if rule.target_dataset is None else (rule, rule.target_dataset)
+        require_act(actor, "review", agency.code, *things, what="Approving and retiring rules")
 
 
 def _require_authority(actor: Caller) -> None:
@@ -53,7 +63,7 @@ def require_other_side(actor: Caller, dataset: Dataset, agency: Agency) -> None:
 def require_either_side(actor: Caller, agreement: Agreement) -> None:
     """An agreement is ended by the owner's reviewers, or by the people of the agency that has it."""
     if not is_of(actor, agreement.agency.code, "requester", "reviewer"):
-        require_reviewer(actor, agreement.dataset.agency.code, "Ending agreements")
+        require_dataset_reviewer(actor, agreement.dataset, "Ending agreements")
 
 
 def require_applicant(actor: Caller, agency: str = "") -> None:

@@ -8,8 +8,8 @@ from django.db.models import Q, QuerySet
 from django.utils.timezone import now
 
 from hub.accounts.caller import Caller
+from hub.accounts.stewardship import is_steward
 from hub.catalog.models import Dataset
-from hub.catalog.queries import is_steward
 from hub.errors import Invalid
 from hub.predicates import FieldType
 from policies.access import Access

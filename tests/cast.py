@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from hub.accounts.caller import HUB, Caller
-from hub.accounts.commands import create_agency, set_member
-from hub.accounts.models import Agency, User
+from hub.accounts.commands import create_agency, make_team, set_member
+from hub.accounts.models import Agency, Team, User
 from hub.accounts.queries import caller_for_user, current_epoch
 from hub.audit.models import Event
 from hub.errors import HubError, Invalid
@@ -26,6 +26,14 @@ def member(code: str, *roles: str, email: str = "") -> Caller:
     user.save()
     caller = caller_for_user(user, code)
     assert caller is not None
+    return caller
+
+
+def steward(code: str, email: str = "", **stewardship: Any) -> Caller:
+    """A member of the agency with no role, whose team holds ``dataset="dot.flights", acts=["load"]``."""
+    caller = member(code, email=email or f"steward@{code}.example")
+    name = f"team-{Team.objects.count()}"
+    make_team(actor=HUB, agency=agency(code), name=name, members=[caller.email], stewardships=[stewardship])
     return caller
 
 

@@ -3,7 +3,7 @@
 import uuid
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
-from django.contrib.auth.models import PermissionsMixin
+from django.contrib.auth.models import Group, PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import RegexValidator
 from django.db import models
@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.utils.timezone import now
 
 AGENCY_CODE = r"^[a-z][a-z0-9-]{1,30}\Z"
+TEAM_NAME = r"^[a-z][a-z0-9-]{0,59}\Z"
 MEMBER_ROLES = ("publisher", "reviewer", "requester")
 PLATFORM_ROLES = ("system", "authority", "auditor")
 ROLES = MEMBER_ROLES + PLATFORM_ROLES
@@ -83,6 +84,21 @@ class Membership(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user", "agency"], name="one_membership_per_agency")]
+
+
+class Team(models.Model):
+    """Members of one agency who hold stewardships together; ``group`` is what guardian knows of it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    agency = models.ForeignKey(Agency, on_delete=models.CASCADE, related_name="teams")
+    name = models.CharField(max_length=60, validators=[RegexValidator(TEAM_NAME)])
+    group = models.OneToOneField(Group, on_delete=models.CASCADE, related_name="team")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["agency", "name"], name="team_name")]
+
+    def __str__(self) -> str:
+        return f"{self.agency.code}/{self.name}"
 
 
 class Client(models.Model):

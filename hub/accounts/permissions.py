@@ -1,8 +1,12 @@
 """Who may change what, on one screen."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from django.db.models import Model
 
 from hub.accounts.caller import HUB, Caller
+from hub.accounts.stewardship import Act, is_steward
 from hub.errors import Forbidden
 
 MANAGE = "manage"
@@ -47,16 +51,35 @@ def require_may_give(actor: Caller, roles: Iterable[str]) -> None:
         )
 
 
-def require_publisher(actor: Caller, agency: str, what: str) -> None:
-    """What is prepared for another's review: datasets, sources, streams and rules of an agency."""
-    if not (holds(actor, "system") or is_of(actor, agency, "publisher", "reviewer")):
-        raise Forbidden(f"{what} is for the publishers of {agency}.", hint=f"Ask for the role publisher in {agency}.")
+_ROLES: Final[Mapping[Act, tuple[str, ...]]] = {
+    "edit": ("publisher", "reviewer"),
+    "publish": ("publisher", "reviewer"),
+    "load": ("publisher",),
+    "review": ("reviewer",),
+}
+_PLATFORM_ROLES: Final[Mapping[Act, str]] = {
+    "edit": "system",
+    "publish": "system",
+    "load": "system",
+    "review": "authority",
+}
 
 
-def require_reviewer(actor: Caller, agency: str, what: str) -> None:
-    """The second person's word: a reviewer of the owner, or the authority."""
-    if not (holds(actor, "authority") or is_of(actor, agency, "reviewer")):
-        raise Forbidden(f"{what} is for the reviewers of {agency}.", hint=f"Ask for the role reviewer in {agency}.")
+def may_act(actor: Caller, act: Act, agency: str, *things: Model) -> bool:
+    """Whether the actor may do this to what ``agency`` owns: by a role, or as steward of one of ``things``."""
+    if holds(actor, _PLATFORM_ROLES[act]) or is_of(actor, agency, *_ROLES[act]):
+        return True
+    return actor.agency == agency and any(is_steward(actor, thing, act) for thing in things)
+
+
+def require_act(actor: Caller, act: Act, agency: str, *things: Model, what: str) -> None:
+    """Refuses where ``may_act`` does not hold; ``what`` is how the refusal calls the act."""
+    if not may_act(actor, act, agency, *things):
+        role = _ROLES[act][0]
+        steward = f", or to steward {things[0]} ({act})" if things and actor.agency == agency else ""
+        raise Forbidden(
+            f"{what} is for the {role}s of {agency}.", hint=f"Ask for the role {role} in {agency}{steward}."
+        )
 
 
 def require_other_person(actor: Caller, first: str, what: str) -> None:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from hub.api.views import accounts, agreements, connectors, datasets, events, health, rows, rules, runs
+from hub.api.views import accounts, agreements, connectors, datasets, events, health, rows, rules, runs, teams
 
 urlpatterns = [
     path("openapi.json", health.openapi, name="openapi"),
@@ -28,12 +28,17 @@ urlpatterns = [
     path("runs", runs.Runs.as_view()),
     path("runs/<uuid:id>", runs.OneRun.as_view()),
     path("runs/<uuid:id>/cancel", runs.Cancel.as_view()),
+    path("runs/<uuid:id>/release", runs.Release.as_view()),
+    path("runs/<uuid:id>/drop", runs.Drop.as_view()),
     path("runs/<uuid:id>/rejects", runs.Rejects.as_view()),
     path("agencies", accounts.Agencies.as_view()),
     path("agencies/<str:code>", accounts.OneAgency.as_view()),
     path("groups", accounts.Groups.as_view()),
     path("groups/<str:key>", accounts.OneGroup.as_view()),
     path("groups/<str:key>/approve", accounts.ApproveGroup.as_view()),
+    path("teams", teams.Teams.as_view()),
+    path("teams/<uuid:id>", teams.OneTeam.as_view()),
+    path("teams/<uuid:id>/end", teams.End.as_view()),
     path("clients", accounts.Clients.as_view()),
     path("clients/<uuid:id>", accounts.OneClient.as_view()),
     path("tokens", accounts.Tokens.as_view()),

@@ -6,25 +6,22 @@ from typing import Any, Final
 
 from django.db import transaction
 from django.utils.timezone import now
-from guardian.shortcuts import assign_perm, remove_perm
 
 from hub.accounts.caller import Caller
 from hub.accounts.commands import bump_epoch
-from hub.accounts.models import Agency, Membership, User
-from hub.accounts.permissions import is_hub, require_other_person, require_publisher, require_reviewer
+from hub.accounts.models import Agency
+from hub.accounts.permissions import is_hub, require_act, require_other_person
 from hub.audit.commands import record
 from hub.catalog.descriptions import DATASET_KEYS, columns_of, description_faults, key_faults
 from hub.catalog.fields import check_fields, set_declared, shows_more
 from hub.catalog.models import DATASET_NAME, Dataset
-from hub.catalog.permissions import require_editor
+from hub.catalog.permissions import require_dataset_reviewer, require_editor
 from hub.catalog.secrecy import secrecy_faults
 from hub.errors import Conflict, FieldError, Forbidden, Invalid
 
 __all__ = [
     "DATASET_KEYS",
-    "appoint_steward",
     "approve_dataset",
-    "dismiss_steward",
     "edit_dataset",
     "publish_dataset",
     "register_dataset",
@@ -45,7 +42,7 @@ def register_dataset(
 
     Raises ``Invalid`` with every fault at its place, ``Conflict`` where the key is taken.
     """
-    require_publisher(actor, agency.code, "Registering datasets")
+    require_act(actor, "edit", agency.code, what="Registering datasets")
     owner, _, name = key.partition(".")
     errors = []
     if owner != agency.code or not re.match(DATASET_NAME, name):
@@ -129,7 +126,7 @@ def set_fields(*, actor: Caller, dataset: Dataset, fields: Sequence[Mapping[str,
 def submit_dataset(*, actor: Caller, dataset: Dataset) -> Dataset:
     """Ask for the second person's review."""
     _lock(dataset)
-    require_editor(actor, dataset, "Submitting datasets")
+    require_editor(actor, dataset, "Submitting datasets", "publish")
     _require_status(dataset, Dataset.Status.DRAFT)
     _check_secrecy(actor, dataset, is_published=True)
     dataset.submitter, dataset.review_note = actor.name, ""
@@ -140,7 +137,7 @@ def submit_dataset(*, actor: Caller, dataset: Dataset) -> Dataset:
 def approve_dataset(*, actor: Caller, dataset: Dataset) -> Dataset:
     """Publish what another person submitted."""
     _lock(dataset)
-    require_reviewer(actor, dataset.agency.code, "Approving datasets")
+    require_dataset_reviewer(actor, dataset, "Approving datasets")
     _require_status(dataset, Dataset.Status.SUBMITTED)
     require_other_person(actor, dataset.submitter, "Approving a dataset")
     dataset.published_at = now()
@@ -151,7 +148,7 @@ def approve_dataset(*, actor: Caller, dataset: Dataset) -> Dataset:
 def return_dataset(*, actor: Caller, dataset: Dataset, note: str) -> Dataset:
     """Send a submitted dataset back to its author, saying why."""
     _lock(dataset)
-    require_reviewer(actor, dataset.agency.code, "Returning datasets")
+    require_dataset_reviewer(actor, dataset, "Returning datasets")
     _require_status(dataset, Dataset.Status.SUBMITTED)
     if not note.strip() or "\0" in note:
         _refuse([FieldError("note", "required", "Say what is to be changed.")])
@@ -163,7 +160,7 @@ def return_dataset(*, actor: Caller, dataset: Dataset, note: str) -> Dataset:
 def retire_dataset(*, actor: Caller, dataset: Dataset) -> Dataset:
     """End a dataset: its record stays, it gives no rows any more."""
     _lock(dataset)
-    require_reviewer(actor, dataset.agency.code, "Retiring datasets")
+    require_dataset_reviewer(actor, dataset, "Retiring datasets")
     if dataset.status == Dataset.Status.RETIRED:
         return dataset
     return _moved(actor, dataset, Dataset.Status.RETIRED, "dataset.retired")
@@ -178,26 +175,6 @@ def publish_dataset(*, actor: Caller, dataset: Dataset) -> Dataset:
     _check_secrecy(actor, dataset, is_published=True)
     dataset.published_at = dataset.published_at or now()
     return _moved(actor, dataset, Dataset.Status.PUBLISHED, "dataset.published")
-
-
-@transaction.atomic
-def appoint_steward(*, actor: Caller, dataset: Dataset, user: User) -> None:
-    """Let a member of the owner manage this one dataset, without the role publisher."""
-    require_reviewer(actor, dataset.agency.code, "Appointing stewards")
-    if not Membership.objects.filter(user=user, agency=dataset.agency).exists():
-        _refuse([FieldError("user", "invalid", f"{user.email} is no member of {dataset.agency.code}.")])
-    assign_perm("steward_dataset", user, dataset)
-    bump_epoch()
-    record(actor=actor, kind="steward.appointed", dataset=dataset.key, subject=user.email)
-
-
-@transaction.atomic
-def dismiss_steward(*, actor: Caller, dataset: Dataset, user: User) -> None:
-    """End a stewardship."""
-    require_reviewer(actor, dataset.agency.code, "Dismissing stewards")
-    remove_perm("steward_dataset", user, dataset)
-    bump_epoch()
-    record(actor=actor, kind="steward.dismissed", dataset=dataset.key, subject=user.email)
 
 
 def _lock(dataset: Dataset) -> None:
@@ -221,7 +198,7 @@ def _require_status(dataset: Dataset, status: str) -> None:
 def _require_second_look(actor: Caller, dataset: Dataset) -> None:
     """What is published has been looked at; to show more of it takes that look again."""
     if dataset.status == Dataset.Status.PUBLISHED:
-        require_reviewer(actor, dataset.agency.code, "Showing more of a published dataset")
+        require_dataset_reviewer(actor, dataset, "Showing more of a published dataset")
 
 
 def _check_secrecy(actor: Caller, dataset: Dataset, *, is_published: bool = False) -> None:

@@ -6,7 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.timezone import now
-from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
+from guardian.models import GroupObjectPermissionBase
 
 from hub.accounts.models import Agency
 from hub.predicates import FIELD_TYPES
@@ -62,7 +62,12 @@ class Dataset(models.Model):
     created_at = models.DateTimeField(default=now)
 
     class Meta:
-        permissions = [("steward_dataset", "Manages the dataset")]
+        permissions = [
+            ("edit_dataset", "Describes the dataset, and drafts rules on it"),
+            ("publish_dataset", "Submits the dataset for review"),
+            ("load_dataset", "Brings rows in"),
+            ("review_dataset", "Gives the second person's word, and answers applications"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(sharing_class="unconditional") | ~Q(reason=""), name="restriction_has_a_reason"
@@ -110,13 +115,7 @@ class Field(models.Model):
         return f"c{self.number}"
 
 
-class DatasetUserObjectPermission(UserObjectPermissionBase):
-    """Stewardship of one dataset, with a key of its own: it goes with the dataset, and no later id inherits it."""
-
-    content_object = models.ForeignKey(Dataset, on_delete=models.CASCADE)
-
-
 class DatasetGroupObjectPermission(GroupObjectPermissionBase):
-    """What guardian asks for beside the other; the hub gives stewardship to persons alone."""
+    """What a team may do with one dataset; it goes with the dataset, and no later id inherits it."""
 
     content_object = models.ForeignKey(Dataset, on_delete=models.CASCADE)

@@ -1,19 +1,18 @@
 """Who may change a dataset, and in which of its states."""
 
 from hub.accounts.caller import Caller
-from hub.accounts.permissions import is_hub, require_publisher
+from hub.accounts.permissions import is_hub, require_act
+from hub.accounts.stewardship import Act
 from hub.catalog.models import Dataset
-from hub.catalog.queries import is_steward
 from hub.errors import Conflict
 
 
-def require_editor(actor: Caller, dataset: Dataset, what: str) -> None:
+def require_editor(actor: Caller, dataset: Dataset, what: str, act: Act = "edit") -> None:
     """Publishers of the owner and the dataset's stewards.
 
     While it waits for its review it stays as it was submitted: what a reviewer changed, nobody else would have seen.
     """
-    if not is_steward(actor, dataset):
-        require_publisher(actor, dataset.agency.code, what)
+    require_act(actor, act, dataset.agency.code, dataset, what=what)
     if is_hub(actor):
         return
     if dataset.status == Dataset.Status.RETIRED:
@@ -22,3 +21,8 @@ def require_editor(actor: Caller, dataset: Dataset, what: str) -> None:
         raise Conflict(
             f"{dataset.key} waits for its review.", code="under-review", hint="Have it returned, then change it."
         )
+
+
+def require_dataset_reviewer(actor: Caller, dataset: Dataset, what: str) -> None:
+    """The second person's word on a dataset: a reviewer of the owner, a steward for it, or the authority."""
+    require_act(actor, "review", dataset.agency.code, dataset, what=what)

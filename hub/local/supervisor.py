@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from logging.handlers import RotatingFileHandler
 from typing import TextIO
@@ -89,6 +90,8 @@ def _launch(child: Child) -> None:
 def _mark_failure(child: Child) -> None:
     assert child.process is not None
     code = child.process.returncode
+    with suppress(ProcessLookupError):  # what it started must not go on beside its successor
+        os.killpg(child.process.pid, signal.SIGKILL)
     child.process = None
     lived = time.monotonic() - child.started_at
     child.failures = 1 if lived > _CALM_SECONDS else child.failures + 1

@@ -86,10 +86,10 @@ class _Work:
         for kind in ORDER:
             for entry in manifest.entries.get(kind, []):
                 faults += self._tried(entry, _ENSURE[kind])
+                for member in entry.inner.get("member", []):
+                    faults += self._tried(member, partial(_Work._member, code=entry.table["code"]))
         for entry in manifest.entries.get("agency", []):
             faults += self._tried(entry, _Work._agency_rest)
-            for member in entry.inner.get("member", []):
-                faults += self._tried(member, partial(_Work._member, code=entry.table["code"]))
         return faults
 
     def _tried(self, entry: Entry, ensure: "Callable[[_Work, Entry], None]") -> Iterator[Fault]:
@@ -134,6 +134,10 @@ class _Work:
     def _client(self, entry: Entry) -> None:
         thing = things.client(entry.table["agency"], entry.table["name"])
         self._ensure(entry, thing, things.client_values, things.make_client, things.change_client)
+
+    def _team(self, entry: Entry) -> None:
+        thing = things.team(entry.table["agency"], entry.table["name"])
+        self._ensure(entry, thing, things.team_values, things.make_team, things.change_team)
 
     def _source(self, entry: Entry) -> None:
         thing = Source.objects.select_related("agency").filter(key=entry.table["key"]).first()

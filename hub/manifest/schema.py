@@ -43,6 +43,7 @@ KEYS: Final[Mapping[str, Mapping[str, Check]]] = {
     "member": {"email": _TEXT, "roles": _texts, "retire": _FLAG},
     "group": {"key": _TEXT, "agencies": _texts, "retire": _FLAG},
     "client": {"agency": _TEXT, "name": _TEXT, "roles": _texts, "external": _FLAG, "retire": _FLAG},
+    "team": {"agency": _TEXT, "name": _TEXT, "members": _texts, "stewardships": _tables, "retire": _FLAG},
     "source": {"key": _TEXT, "agency": _TEXT, "kind": _TEXT, "config": _TABLE, "secrets": _TABLE, "retire": _FLAG},
     "dataset": {
         **dict.fromkeys(("key", "title", "title_zh", "description", "description_zh"), _TEXT),
@@ -83,6 +84,7 @@ REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
     "member": ("email", "roles"),
     "group": ("key", "agencies"),
     "client": ("agency", "name"),
+    "team": ("agency", "name"),
     "source": ("key", "agency", "kind", "config"),
     "dataset": ("key", "title"),
     "field": ("name", "type"),
@@ -94,10 +96,11 @@ IDENTITY: Final[Mapping[str, tuple[str, ...]]] = {
     "agency": ("code",),
     "member": ("email",),
     "client": ("agency", "name"),
+    "team": ("agency", "name"),
     "field": ("name",),
 }
 """The keys that name a thing; ``key`` for the others."""
-ORDER: Final = ("agency", "group", "client", "source", "dataset", "stream", "rule", "agreement")
+ORDER: Final = ("agency", "group", "client", "source", "dataset", "stream", "rule", "agreement", "team")
 
 
 def name_of(entry: Entry) -> str:

@@ -8,7 +8,8 @@ from connectors.models import Source, Stream
 from connectors.secrets import unseal
 from hub.accounts import commands as accounts
 from hub.accounts.caller import HUB
-from hub.accounts.models import Agency, AgencyGroup, Client, Membership
+from hub.accounts.models import Agency, AgencyGroup, Client, Membership, Team
+from hub.accounts.stewardship import stewardship_words
 from hub.catalog import commands as catalog
 from hub.catalog.models import Dataset, Field
 from hub.errors import FieldError, Invalid
@@ -46,6 +47,15 @@ def client_values(thing: Client) -> Values:
 def member(agency_code: str, email: str) -> Membership | None:
     found = Membership.objects.select_related("agency", "user")
     return found.filter(agency__code=agency_code, user__email=email.strip().lower()).first()
+
+
+def team(agency_code: str, name: str) -> Team | None:
+    return Team.objects.select_related("agency", "group").filter(agency__code=agency_code, name=name).first()
+
+
+def team_values(thing: Team) -> Values:
+    members = sorted(thing.group.user_set.values_list("email", flat=True))
+    return {"members": members, "stewardships": stewardship_words(thing), "retire": False}
 
 
 def source_values(thing: Source) -> Values:
@@ -156,6 +166,21 @@ def change_client(thing: Client, changed: dict[str, Any]) -> None:
         accounts.edit_client(actor=HUB, client=thing, **changed)
     if retire is not None:
         accounts.switch_client(actor=HUB, client=thing, is_active=not retire)
+
+
+def make_team(values: dict[str, Any]) -> None:
+    owner = needed(Agency, "agency", code=values.pop("agency"))
+    accounts.make_team(actor=HUB, agency=owner, **values)
+
+
+def change_team(thing: Team, changed: dict[str, Any]) -> None:
+    if changed.get("retire"):
+        accounts.end_team(actor=HUB, team=thing)
+        return
+    if "members" in changed:
+        accounts.set_team(actor=HUB, team=thing, members=changed["members"])
+    if "stewardships" in changed:
+        accounts.set_stewardships(actor=HUB, team=thing, stewardships=changed["stewardships"])
 
 
 def make_source(values: dict[str, Any]) -> None:

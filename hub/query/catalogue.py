@@ -9,7 +9,8 @@ from django.db.models.lookups import Exact, LessThan
 from django.utils.timezone import now
 
 from hub.accounts.caller import Caller
-from hub.catalog.models import Dataset, DatasetUserObjectPermission, Field
+from hub.accounts.stewardship import stewardships
+from hub.catalog.models import Dataset, Field
 from hub.predicates import FieldType
 from hub.query.views import open_view
 from hub.store.select.relation import Shown
@@ -109,11 +110,10 @@ def _scoped(caller: Caller) -> Q:
 def _managed(caller: Caller) -> Q:
     if caller.has_role("authority", "system"):
         return ~Q(pk=None)
-    stewarded = DatasetUserObjectPermission.objects.filter(
-        content_object=OuterRef("pk"), user__email=caller.email or None, permission__codename="steward_dataset"
-    )
     is_owner = Q(agency__code=caller.agency)
-    return is_owner if caller.has_role("publisher", "reviewer") else is_owner & Q(Exists(stewarded))
+    if caller.has_role("publisher", "reviewer"):
+        return is_owner
+    return is_owner & Q(Exists(stewardships(Dataset, caller).filter(content_object=OuterRef("pk"))))
 
 
 def _own(caller: Caller) -> Q:

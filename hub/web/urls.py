@@ -24,6 +24,7 @@ urlpatterns = [
     path("exceptions", rules.exceptions, name="exceptions"),
     path("runs", runs.runs, name="runs"),
     path("runs/<uuid:id>", runs.run, name="run"),
+    path("runs/<uuid:id>/<str:act>", runs.decide, name="run-decision"),
     path("sign-in", accounts.SignIn.as_view(), name="sign-in"),
     path("sign-out", LogoutView.as_view(), name="sign-out"),
     path("invitations/<str:secret>", accounts.invitation, name="invitation"),

@@ -10,9 +10,10 @@ from django.utils.timezone import now
 from hub.accounts.caller import Caller
 from hub.accounts.commands import bump_epoch
 from hub.accounts.models import Agency, User
-from hub.accounts.permissions import is_hub, require_reviewer
+from hub.accounts.permissions import is_hub
 from hub.audit.commands import record
 from hub.catalog.models import Dataset
+from hub.catalog.permissions import require_dataset_reviewer
 from hub.errors import Conflict
 from policies.checks import empty_faults, refuse
 from policies.commands.keeping import check_key, check_known, set_columns
@@ -31,7 +32,7 @@ def make_agreement(
 
     ``values`` are the other ``AGREEMENT_KEYS``. Opening a personal or sensitive field cites an assessment.
     """
-    require_reviewer(actor, dataset.agency.code, "Granting access")
+    require_dataset_reviewer(actor, dataset, "Granting access")
     require_other_side(actor, dataset, agency)
     check_key(Agreement, key)
     granted_by = User.objects.filter(email=actor.email).first() if actor.email else None
@@ -45,7 +46,7 @@ def make_agreement(
 def edit_agreement(*, actor: Caller, agreement: Agreement, **values: Any) -> Agreement:
     """Change what is granted, its purpose or its time."""
     _lock(agreement)
-    require_reviewer(actor, agreement.dataset.agency.code, "Changing agreements")
+    require_dataset_reviewer(actor, agreement.dataset, "Changing agreements")
     require_other_side(actor, agreement.dataset, agreement.agency)
     if agreement.ended_at is not None:
         raise Conflict(f"The agreement {agreement.key} has ended.", code="ended", hint="Make a new one.")

@@ -10,9 +10,9 @@ from django.utils.timezone import now
 from hub.accounts import mail
 from hub.accounts.caller import Caller
 from hub.accounts.models import Agency
-from hub.accounts.permissions import require_reviewer
 from hub.audit.commands import record
 from hub.catalog.models import Dataset
+from hub.catalog.permissions import require_dataset_reviewer
 from hub.catalog.texts import text_faults
 from hub.errors import Conflict, FieldError
 from policies.access import Access, strictest
@@ -55,7 +55,7 @@ def apply_for(
 def ask_for_more(*, actor: Caller, application: Application, question: str) -> Application:
     """Ask the applicant, once, for what is missing; nothing is refused for it."""
     _lock(application)
-    require_reviewer(actor, application.dataset.agency.code, "Answering applications")
+    require_dataset_reviewer(actor, application.dataset, "Answering applications")
     _require(application, Application.Status.SUBMITTED)
     if application.asked_at is not None:
         raise Conflict("More was asked for already, and that is done once.", code="asked", hint="Agree, or refuse.")
@@ -89,7 +89,7 @@ def agree_to(*, actor: Caller, application: Application, key: str = "", answer: 
     What is granted is never more than what was asked for.
     """
     _lock(application)
-    require_reviewer(actor, application.dataset.agency.code, "Answering applications")
+    require_dataset_reviewer(actor, application.dataset, "Answering applications")
     _require(application, *Application.OPEN)
     refuse(text_faults("answer", answer))
     granted = {**_asked(application), **{name: value for name, value in values.items() if value is not None}}
@@ -111,7 +111,7 @@ def agree_to(*, actor: Caller, application: Application, key: str = "", answer: 
 def refuse_application(*, actor: Caller, application: Application, answer: str) -> Application:
     """Refuse, with the reasons."""
     _lock(application)
-    require_reviewer(actor, application.dataset.agency.code, "Answering applications")
+    require_dataset_reviewer(actor, application.dataset, "Answering applications")
     _require(application, *Application.OPEN)
     refuse(text_faults("answer", answer, is_required=True))
     application.status, application.answer = Application.Status.REFUSED, answer

@@ -7,10 +7,10 @@ from django.utils.timezone import now
 
 from hub.accounts.caller import Caller
 from hub.accounts.commands import bump_epoch
-from hub.accounts.permissions import is_hub, require_reviewer
+from hub.accounts.permissions import is_hub
 from hub.audit.commands import record
 from hub.catalog.models import Dataset
-from hub.catalog.permissions import require_editor
+from hub.catalog.permissions import require_dataset_reviewer, require_editor
 from hub.catalog.secrecy import secrecy_faults
 from policies.checks import refuse
 from policies.commands.keeping import regime
@@ -34,7 +34,7 @@ def classify_dataset(
     """
     dataset.refresh_from_db(from_queryset=Dataset.objects.select_for_update(of=("self",)).select_related("agency"))
     if dataset.status == Dataset.Status.PUBLISHED:
-        require_reviewer(actor, dataset.agency.code, "Classifying what is published")
+        require_dataset_reviewer(actor, dataset, "Classifying what is published")
     else:
         require_editor(actor, dataset, "Classifying datasets")
     law = regime()

@@ -9,13 +9,14 @@ from django.utils.timezone import now
 from hub.accounts.caller import Caller
 from hub.accounts.commands import bump_epoch
 from hub.accounts.permissions import is_hub, require_other_person
+from hub.accounts.stewardship import is_steward
 from hub.audit.commands import record
 from hub.errors import Conflict, Forbidden
 from policies.checks import empty_faults, parsed_target, party_columns, refuse, target_columns
 from policies.commands.keeping import check_key, check_known, regime, set_columns
 from policies.models import Rule, RuleVersion
-from policies.permissions import require_rule_reviewer, require_writer
-from policies.queries import rule_words, target_of
+from policies.permissions import require_rule_reviewer, require_rule_writer, require_writer
+from policies.queries import rule_words
 from policies.terms import rule_faults
 
 MANIFEST: Final = "manifest"
@@ -47,15 +48,18 @@ def draft_rule(*, actor: Caller, key: str, target: str, party: str, **values: An
 def edit_rule(*, actor: Caller, rule: Rule, **values: Any) -> Rule:
     """Change a draft, which is its author's to do: the other person reads it, and approves it as it is.
 
+    A steward of the rule who changes it is its author from then on, and so not the one who approves it.
     A rule in force is changed by the administrators' own manifest alone, and stays in force.
     """
     _lock(rule)
     if rule.status == Rule.Status.RETIRED or (rule.status != Rule.Status.DRAFT and not is_hub(actor)):
         raise Conflict(f"The rule {rule.key} is {rule.status}.", hint="Draft a new one, and retire this one.")
-    if not is_hub(actor) and actor.name != rule.author:
+    if not is_hub(actor) and actor.name != rule.author and not is_steward(actor, rule, "edit"):
         raise Forbidden("A draft is changed by its author alone.", hint="Draft a rule of your own.")
-    require_writer(actor, target_of(rule))
-    require_writer(actor, parsed_target(values.get("target", str(target_of(rule)))))
+    require_rule_writer(actor, rule)
+    if "target" in values:
+        require_writer(actor, parsed_target(values["target"]))
+    rule.author = rule.author if is_hub(actor) else actor.name
     _set_rule(actor, rule, values)
     bump_epoch()
     record(actor=actor, kind="rule.edited", dataset=_dataset_key(rule), subject=rule.key, changed=sorted(values))

@@ -2,6 +2,6 @@
 
 from policies.models.agreements import Agreement, Application, Terms
 from policies.models.notices import Notice
-from policies.models.rules import Rule, RuleVersion
+from policies.models.rules import Rule, RuleGroupObjectPermission, RuleVersion
 
-__all__ = ["Agreement", "Application", "Notice", "Rule", "RuleVersion", "Terms"]
+__all__ = ["Agreement", "Application", "Notice", "Rule", "RuleGroupObjectPermission", "RuleVersion", "Terms"]

@@ -7,6 +7,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import F, Q
 from django.utils.timezone import now
+from guardian.models import GroupObjectPermissionBase
 
 from hub.accounts.models import Agency, AgencyGroup, Client
 from hub.catalog.models import Dataset
@@ -52,6 +53,10 @@ class Rule(models.Model):
     created_at = models.DateTimeField(default=now)
 
     class Meta:
+        permissions = [
+            ("edit_rule", "Changes the draft, and becomes its author"),
+            ("review_rule", "Gives the second person's word, and retires the rule"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(target_field="", access__isnull=True) & ~Q(effect="")
@@ -73,6 +78,17 @@ class Rule(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+    @property
+    def agency(self) -> Agency | None:
+        """The owner of the target; the catalogue has none."""
+        return self.target_dataset.agency if self.target_dataset is not None else self.target_agency
+
+
+class RuleGroupObjectPermission(GroupObjectPermissionBase):
+    """What a team may do with one rule, with a key of its own."""
+
+    content_object = models.ForeignKey(Rule, on_delete=models.CASCADE)
 
 
 class RuleVersion(models.Model):

@@ -6,11 +6,8 @@ from typing import Any
 import pytest
 
 from hub.accounts.caller import HUB, Caller
-from hub.accounts.models import User
 from hub.catalog.commands import (
-    appoint_steward,
     approve_dataset,
-    dismiss_steward,
     edit_dataset,
     publish_dataset,
     register_dataset,
@@ -23,7 +20,7 @@ from hub.catalog.models import Dataset, Field
 from hub.errors import Invalid
 from hub.store.models import Relation
 from policies.commands import classify_dataset
-from tests.cast import agency, faults, member, refusal, traces
+from tests.cast import agency, faults, member, refusal, steward, traces
 
 pytestmark = pytest.mark.django_db
 FIELDS = [{"name": "id", "type": "integer"}, {"name": "tail", "type": "string", "sensitivity": "personal"}]
@@ -359,39 +356,21 @@ def test_published_dataset_becomes_secret_by_law_and_known_by_a_reviewer(
     assert edit_dataset(actor=reviewer, dataset=published, secret=False).is_secret is False
 
 
-def test_steward_manages_the_one_dataset(draft: Dataset, reviewer: Caller) -> None:
-    steward = member("dot", "requester", email="steward@dot.example")
-    user = User.objects.get(email=steward.email)
+def test_stewards_do_what_their_team_holds_on_the_one_dataset(draft: Dataset, publisher: Caller) -> None:
+    editor = steward("dot", "editor@dot.example", dataset=draft.key, acts=["edit"])
+    submitter = steward("dot", "submitter@dot.example", dataset=draft.key, acts=["publish"])
+    second = steward("dot", "second@dot.example", dataset=draft.key, acts=["review"])
     other = _register(key="dot.other", title="Other")
-    assert refusal(edit_dataset, actor=steward, dataset=draft, title="Mine") == "forbidden"
 
-    appoint_steward(actor=reviewer, dataset=draft, user=user)
-
-    assert edit_dataset(actor=steward, dataset=draft, title="Mine").title == "Mine"
-    assert submit_dataset(actor=steward, dataset=draft).submitter == steward.name
-    assert refusal(approve_dataset, actor=steward, dataset=draft) == "forbidden"
-    assert refusal(edit_dataset, actor=steward, dataset=other, title="Mine") == "forbidden"
-
-
-def test_dismissed_steward_and_one_of_another_agency_manage_nothing(draft: Dataset, reviewer: Caller) -> None:
-    steward = member("dot", "requester", email="steward@dot.example")
-    user = User.objects.get(email=steward.email)
-    appoint_steward(actor=reviewer, dataset=draft, user=user)
-    elsewhere = member("met", "requester", email="steward@dot.example")
-    assert refusal(edit_dataset, actor=elsewhere, dataset=draft, title="Mine") == "forbidden"
-
-    dismiss_steward(actor=reviewer, dataset=draft, user=user)
-
-    assert refusal(edit_dataset, actor=steward, dataset=draft, title="Mine") == "forbidden"
-
-
-def test_stewards_are_members_and_appointed_by_reviewers(draft: Dataset, publisher: Caller, reviewer: Caller) -> None:
-    outsider = User.objects.get(email=member("met", "publisher").email)
-    insider = User.objects.get(email=publisher.email)
-
-    assert faults(appoint_steward, actor=reviewer, dataset=draft, user=outsider) == [("user", "invalid")]
-    assert refusal(appoint_steward, actor=publisher, dataset=draft, user=insider) == "forbidden"
-    assert refusal(dismiss_steward, actor=publisher, dataset=draft, user=insider) == "forbidden"
+    assert edit_dataset(actor=editor, dataset=draft, title="Mine").title == "Mine"
+    assert refusal(edit_dataset, actor=submitter, dataset=draft, title="Mine") == "forbidden"
+    assert refusal(submit_dataset, actor=editor, dataset=draft) == "forbidden"
+    assert submit_dataset(actor=submitter, dataset=draft).submitter == submitter.name
+    assert refusal(approve_dataset, actor=submitter, dataset=draft) == "forbidden"
+    assert approve_dataset(actor=second, dataset=draft).status == "published"
+    for nobody in (editor, submitter, second):
+        assert refusal(edit_dataset, actor=nobody, dataset=other, title="Mine") == "forbidden"
+        assert refusal(retire_dataset, actor=nobody, dataset=other) == "forbidden"
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from celery import current_app
 from django.db import connection, connections
 from django.utils.timezone import now
 
@@ -279,6 +280,7 @@ def test_message_that_was_lost_is_sent_again(stream: Stream) -> None:
     run = request_run(actor=HUB, stream=stream)
     long_ago = now() - timedelta(minutes=5)
     Outbox.objects.update(sent_at=long_ago)
+    current_app.control.purge()
 
     tick()
 

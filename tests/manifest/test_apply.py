@@ -82,6 +82,11 @@ filter = "speed > 3"
 purpose = "Storm map"
 legal_basis = [{ title = "Weather Act", article = "4" }]
 valid_to = 2030-01-01T00:00:00Z
+[[team]]
+agency = "met"
+name = "wind-desk"
+members = ["publisher@met.example"]
+stewardships = [{ dataset = "met.wind", acts = ["edit", "load"] }, { rule = "wind-rounded", acts = ["review"] }]
 """
 Apply = Callable[..., Report]
 
@@ -102,7 +107,7 @@ def test_everything_is_made_published_and_in_force(apply: Apply) -> None:
     report = apply(WHOLE)
 
     dataset, rule = Dataset.objects.get(), Rule.objects.get()
-    assert len(report.changes) == 11
+    assert len(report.changes) == 12
     assert Agency.objects.get(code="met").parent == Agency.objects.get(code="state")
     assert Membership.objects.get().roles == ["publisher"]
     assert AgencyGroup.objects.get().agencies.count() == 2

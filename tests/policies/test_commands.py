@@ -11,7 +11,7 @@ from django.utils.timezone import now
 from hub.accounts.caller import HUB, Caller
 from hub.accounts.commands import create_client, set_group
 from hub.accounts.models import User
-from hub.catalog.commands import appoint_steward, publish_dataset, register_dataset
+from hub.catalog.commands import publish_dataset, register_dataset
 from hub.catalog.models import Dataset, Field
 from hub.errors import Invalid
 from policies.commands import (
@@ -26,7 +26,7 @@ from policies.commands import (
 )
 from policies.models import Agreement, Rule
 from policies.queries import rules_about
-from tests.cast import agency, faults, member, refusal, traces
+from tests.cast import agency, faults, member, refusal, steward, traces
 
 pytestmark = pytest.mark.django_db
 BASIS = [{"title": "Data Security Law", "article": "21", "url": ""}]
@@ -229,16 +229,33 @@ def test_rules_on_the_catalogue_are_the_authoritys(authority: Caller, publisher:
     assert approve_rule(actor=second, rule=rule).status == "approved"
 
 
-def test_steward_drafts_on_the_own_dataset_alone(flights: Dataset, reviewer: Caller) -> None:
-    steward = member("dot", "requester")
-    assert refusal(_draft, actor=steward) == "forbidden"
+def test_stewards_write_and_approve_rules_on_their_own_dataset_alone(flights: Dataset) -> None:
+    loader = steward("dot", "loader@dot.example", dataset=flights.key, acts=["load"])
+    editor = steward("dot", "editor@dot.example", dataset=flights.key, acts=["edit"])
+    second = steward("dot", "second@dot.example", dataset=flights.key, acts=["review"])
 
-    appoint_steward(actor=reviewer, dataset=flights, user=User.objects.get(email=steward.email))
+    rule = _draft(editor)
 
-    rule = _draft(steward)
-    assert rule.author == steward.name
-    assert refusal(_draft, actor=steward, key="r2", target="dot.*") == "forbidden"
-    assert refusal(approve_rule, actor=steward, rule=rule) == "forbidden"
+    assert rule.author == editor.name
+    assert refusal(_draft, actor=loader, key="r2") == "forbidden"
+    assert refusal(_draft, actor=editor, key="r2", target="dot.*") == "forbidden"
+    assert refusal(approve_rule, actor=editor, rule=rule) == "forbidden"
+    assert approve_rule(actor=second, rule=rule).status == "approved"
+
+
+def test_steward_of_a_rule_becomes_its_author_and_so_does_not_approve_it(
+    flights: Dataset, publisher: Caller, reviewer: Caller
+) -> None:
+    rule, other = _draft(publisher), _draft(publisher, key="other")
+    both = steward("dot", rule=rule.key, acts=["edit", "review"])
+
+    assert edit_rule(actor=both, rule=rule, reason="Clearer").author == both.name
+    assert refusal(edit_rule, actor=both, rule=rule, target="dot.*") == "forbidden"
+    assert refusal(edit_rule, actor=both, rule=other, reason="Mine") == "forbidden"
+    assert refusal(approve_rule, actor=both, rule=rule) == "second-person"
+    assert refusal(approve_rule, actor=both, rule=other) == "forbidden"
+    assert approve_rule(actor=reviewer, rule=rule).status == "approved"
+    assert retire_rule(actor=both, rule=rule).status == "retired"
 
 
 def test_draft_is_changed_by_its_author_alone(flights: Dataset, publisher: Caller, reviewer: Caller) -> None:

@@ -6,11 +6,12 @@ from datetime import timedelta
 from itertools import product
 
 import pytest
+from django.contrib.auth.models import Group
 from django.utils.timezone import now
 from guardian.shortcuts import assign_perm
 
 from hub.accounts.caller import Caller
-from hub.accounts.models import Agency, AgencyGroup, Client, Membership, User
+from hub.accounts.models import Agency, AgencyGroup, Client, Membership, Team, User
 from hub.catalog.models import Dataset
 from hub.errors import NotFound
 from hub.query.catalogue import readable_datasets, visible_datasets, with_access
@@ -53,6 +54,9 @@ def world(request: pytest.FixtureRequest, db: None) -> None:
     client = Client.objects.create(agency=agencies["ops"], name="app")
     user = User.objects.create_user("s@dot.example")
     Membership.objects.create(user=user, agency=agencies["dot"])
+    team = Group.objects.create(name="dot/desk")
+    Team.objects.create(agency=agencies["dot"], name="desk", group=team)
+    user.groups.add(team)
     kinds = list(
         product(
             ("unconditional", "conditional", "closed"), (False, True), ("published", "published", "draft", "retired")
@@ -74,7 +78,7 @@ def world(request: pytest.FixtureRequest, db: None) -> None:
         dataset.key = f"{dataset.agency.code}.d{index}"
         dataset.save()
         if dataset.agency.code == "dot" and dice.random() < 0.3:
-            assign_perm("steward_dataset", user, dataset)
+            assign_perm("load_dataset", team, dataset)
     for index in range(90):
         _rule(dice, index, datasets, agencies, group, client)
     for index in range(24):

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -45,6 +46,7 @@ def test_child_that_dies_is_started_again(hub: WholeHub) -> None:
         before = hub.child(words)
         os.kill(before, signal.SIGKILL)
         _until(lambda words=words, before=before: _is_replaced(hub, words, before))
+        assert _group(before) == [], "what the dead child had started works on beside its successor"
     _until(lambda: httpx.get(f"{hub.url}/readyz").status_code == 200)
 
 
@@ -128,6 +130,12 @@ def _until(holds: Callable[[], object], seconds: float = 60) -> None:
             pass
         assert time.monotonic() < until
         time.sleep(0.2)
+
+
+def _group(leader: int) -> list[str]:
+    """The processes of a child's group that live on."""
+    listed = subprocess.run(["ps", "-o", "stat=,args=", "-g", str(leader)], capture_output=True, text=True, check=False)
+    return [line for line in listed.stdout.splitlines() if not line.startswith("Z")]
 
 
 def _is_replaced(hub: WholeHub, words: str, before: int) -> bool:

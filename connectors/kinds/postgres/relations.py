@@ -18,6 +18,7 @@ from connectors.copying import Sink, pulled
 from hub.errors import SourceMalformed, SourceMissing, SourceRefused
 
 _CANCEL_SECONDS: Final = 5.0
+_SAMPLED: Final = 200
 
 _HUB_TYPES: Final[Mapping[str, str]] = {
     "int2": "integer",
@@ -97,28 +98,30 @@ def from_on(cursor: Offered, since: str | None) -> sql.Composable:
 
 
 def found(connection: Connection, select: Mapping[str, Any], key: tuple[str, ...]) -> Found:
-    """The relation as the fields it would become, with a few rows; ``key`` are the columns of its primary key."""
+    """The relation as the fields it would become, with a sample of rows; ``key`` are those of its primary key."""
     offered = columns_of(connection, select)
     texts = sql.SQL(", ").join(sql.SQL("({})::text").format(column.expression) for column in offered)
     with connection.cursor() as cursor:
         cursor.execute(_REQUIRED, (select.get("schema", "public"), select.get("table")))
         required = {name for (name,) in cursor.fetchall()}
-        cursor.execute(sql.SQL("SELECT {} FROM {} LIMIT {}").format(texts, relation(select), sql.Literal(infer.SHOWN)))
+        cursor.execute(sql.SQL("SELECT {} FROM {} LIMIT {}").format(texts, relation(select), sql.Literal(_SAMPLED)))
         rows = cursor.fetchall()
     titles = [column.title for column in offered]
     names = field_names(titles)
     columns = tuple(
-        Column(
-            name=name,
-            type=column.type,
-            required=column.title in required,
-            hint=infer.hint(column.title, [row[place] for row in rows if row[place] is not None]),
-            title="" if name == column.title else column.title,
+        infer.found(
+            Column(
+                name=name,
+                type=column.type,
+                required=column.title in required,
+                title="" if name == column.title else column.title,
+            ),
+            [row[place] for row in rows if row[place] is not None],
         )
         for place, (name, column) in enumerate(zip(names, offered, strict=True))
     )
     by_title = dict(zip(titles, names, strict=True))
-    return Found(name_of(select), select, columns, tuple(by_title[name] for name in key), tuple(rows))
+    return Found(name_of(select), select, columns, tuple(by_title[name] for name in key), infer.samples(rows))
 
 
 def copied(connection: Connection, statement: sql.Composable) -> Iterator[tuple[bytes, int]]:

@@ -12,7 +12,6 @@ from hub.accounts.caller import HUB
 from hub.errors import NotFound
 
 _COUNTERS = ("rows_read", "inserted", "updated", "deleted", "unchanged", "rejected")
-_GOOD = (Run.Status.SUCCEEDED, Run.Status.PARTIAL)
 
 
 class Command(BaseCommand):
@@ -35,7 +34,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{run.status}: " + ", ".join(f"{name} {getattr(run, name)}" for name in _COUNTERS))
         if run.error_message:
             self.stderr.write(f"{run.error_code}: {run.error_message}\n{run.error_hint}".strip())
-        if run.status not in _GOOD:
+        if run.status not in Run.GOOD:
             raise SystemExit(1)
 
     def _awaited(self, run: Run) -> Run:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
+from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
@@ -41,10 +42,11 @@ def set_member(*, actor: Caller, agency: Agency, email: str, roles: Iterable[str
 
 @transaction.atomic
 def remove_member(*, actor: Caller, membership: Membership) -> None:
-    """End a person's place in an agency; what they did stays on record."""
+    """End a person's place in an agency and in its teams; what they did stays on record."""
     require_head_of(actor, membership.agency.code, "Removing people")
     require_may_give(actor, membership.roles)
     email, code = membership.user.email, membership.agency.code
+    membership.user.groups.remove(*Group.objects.filter(team__agency=membership.agency))
     membership.delete()
     bump_epoch()
     record(actor=actor, kind="member.removed", subject=email, member_of=code)

@@ -19,14 +19,17 @@ class Kind(serializers.Serializer[Any]):
 
 
 class SourceShown(serializers.ModelSerializer[Source]):
-    """A department's system; its secrets are never told."""
+    """A department's system; its secrets are never told.
+
+    `failures` counts the runs in a row that found it down; the schedule leaves it alone until `paused_until`.
+    """
 
     agency = serializers.CharField(source="agency.code")
     config = ObjectField()
 
     class Meta:
         model = Source
-        fields = ("key", "agency", "kind", "config", "is_active", "created_at")
+        fields = ("key", "agency", "kind", "config", "is_active", "created_at", "failures", "paused_until")
 
 
 class SourceChange(Body):
@@ -54,12 +57,16 @@ class Reached(serializers.Serializer[Any]):
 
 
 class OfferedColumn(serializers.Serializer[Any]):
-    """A column as the field it would become; `hint` is a word on personal data, where some was recognised."""
+    """A column as the field it would become.
+
+    `hint` is a word on personal data, where some was recognised, and `ground` what it was recognised by.
+    """
 
     name = serializers.CharField()
     type = serializers.CharField()
     required = serializers.BooleanField()  # type: ignore[assignment]
     hint = serializers.CharField(allow_blank=True)
+    ground = serializers.CharField(allow_blank=True)
     title = serializers.CharField(allow_blank=True)
 
 

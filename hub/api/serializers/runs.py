@@ -6,6 +6,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from connectors.models import Run
+from connectors.queries import pace_of
+from hub.api.serializers.parts import ObjectField
 from hub.store.models import Rejected
 
 
@@ -17,6 +19,14 @@ class RunError(serializers.Serializer[Any]):
     hint = serializers.CharField(allow_blank=True)
 
 
+class PaceShown(serializers.Serializer[Any]):
+    """Rows a second, the seconds it may still take where an earlier run tells, and what a queued run waits for."""
+
+    rate = serializers.FloatField(allow_null=True)
+    remaining = serializers.FloatField(allow_null=True)
+    waits_for = serializers.ChoiceField(choices=["", "source", "worker"])
+
+
 class RunShown(serializers.ModelSerializer[Run]):
     """One attempt to bring a stream up to date; its counters move while it works."""
 
@@ -24,6 +34,8 @@ class RunShown(serializers.ModelSerializer[Run]):
     dataset = serializers.CharField(source="stream.dataset.key")
     status = serializers.ChoiceField(choices=Run.Status.values)
     timings = serializers.DictField(child=serializers.FloatField())
+    pace = serializers.SerializerMethodField()
+    difference = ObjectField(help_text="What a held run would change beyond the stream's contract.")
     error = serializers.SerializerMethodField()
 
     class Meta:
@@ -50,8 +62,17 @@ class RunShown(serializers.ModelSerializer[Run]):
             "bytes",
             "version",
             "timings",
+            "pace",
+            "difference",
             "error",
         )
+
+    @extend_schema_field(PaceShown)
+    def get_pace(self, run: Run) -> dict[str, Any]:
+        pace = pace_of(run)
+        rate = None if pace.rate is None else round(pace.rate, 1)
+        remaining = None if pace.remaining is None else round(pace.remaining, 1)
+        return {"rate": rate, "remaining": remaining, "waits_for": pace.waits_for}
 
     @extend_schema_field(RunError(allow_null=True))
     def get_error(self, run: Run) -> dict[str, str] | None:

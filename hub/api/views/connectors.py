@@ -10,10 +10,10 @@ from rest_framework.response import Response
 from connectors import commands, registry
 from connectors.base import Found
 from connectors.models import Source, Stream
+from connectors.permissions import require_reach
 from connectors.queries import source_discover, source_test
 from hub.accounts.caller import Caller
 from hub.accounts.models import Agency
-from hub.accounts.permissions import require_publisher
 from hub.accounts.queries import of_agency
 from hub.api.base import ApiView, ListView, found, named
 from hub.api.params import Parameter
@@ -152,7 +152,7 @@ def _source(caller: Caller, key: str) -> Source:
 def _reachable(caller: Caller, key: str) -> Source:
     """The source, where the caller may make the hub call it."""
     source = _source(caller, key)
-    require_publisher(caller, source.agency.code, "Reaching for a source")
+    require_reach(caller, source)
     return source
 
 

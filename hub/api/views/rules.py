@@ -21,8 +21,7 @@ from policies import commands
 from policies.ledger import Withholding, exceptions_of
 from policies.lists import rules_for
 from policies.models import Rule
-from policies.permissions import require_writer
-from policies.queries import target_of
+from policies.permissions import require_rule_writer
 
 
 class Rules(ListView):
@@ -113,7 +112,7 @@ class Rehearse(ApiView):
             raise Invalid("To rehearse the end of a rule, name it by its key alone.")
         if not words:
             rule = _rule(self.caller, key)
-            require_writer(self.caller, target_of(rule))
+            require_rule_writer(self.caller, rule)
             return rule
         missing = [name for name in ("target", "party", "reason") if name not in words]
         if missing:

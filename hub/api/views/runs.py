@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from connectors.commands import cancel_run
+from connectors.commands import cancel_run, drop_run, release_run
 from connectors.models import Run
 from hub.accounts.caller import Caller
 from hub.accounts.queries import of_agency
@@ -49,6 +49,23 @@ class Cancel(ApiView):
         return self.one(run, RunShown, status=202)
 
 
+class Release(ApiView):
+    """A person's word on a held run: go on."""
+
+    @operation("Let a held run go on, with the difference that was shown", RunShown, status=202, problems=(403, 409))
+    def post(self, request: Request, id: UUID) -> Response:
+        run = release_run(actor=self.caller, run=found(_runs(self.caller), "run", pk=id))
+        return self.one(run, RunShown, status=202)
+
+
+class Drop(ApiView):
+    """A person's word on a held run: leave it."""
+
+    @operation("Drop a held run; the data stays as it was", RunShown, problems=(403, 409))
+    def post(self, request: Request, id: UUID) -> Response:
+        return self.one(drop_run(actor=self.caller, run=found(_runs(self.caller), "run", pk=id)), RunShown)
+
+
 class Rejects(ListView):
     """What a run could not take in."""
 
@@ -68,4 +85,4 @@ class Rejects(ListView):
 
 def _runs(caller: Caller) -> QuerySet[Run]:
     mine = of_agency(caller, "stream__source__agency__code", "stream__dataset__agency__code")
-    return Run.objects.filter(mine).select_related("stream__dataset__agency")
+    return Run.objects.filter(mine).select_related("stream__source", "stream__dataset__agency")

@@ -72,6 +72,11 @@ def keep_broken(dataset: Dataset, run: UUID, broken: Iterable[Broken]) -> None:
     )
 
 
+def count_kept(run: UUID, rule: str) -> int:
+    """How many of the values written down for the run broke this rule."""
+    return Rejected.objects.filter(run=run, rule=rule).count()
+
+
 def forget_broken(run: UUID) -> None:
     """What an earlier attempt of the run wrote of broken records."""
     Rejected.objects.filter(run=run, field="").delete()

@@ -11,8 +11,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from hub.accounts.caller import Caller
 from hub.accounts.models import Client
-from hub.accounts.permissions import require_reviewer
 from hub.catalog.models import Dataset, Field
+from hub.catalog.permissions import require_dataset_reviewer
 from hub.errors import HubError
 from hub.query.catalogue import visible_datasets
 from hub.query.explaining import is_filter_told
@@ -154,7 +154,7 @@ def _application(
     error: HubError | None = None,
 ) -> HttpResponseBase:
     is_open = thing.status in Application.OPEN
-    is_asked = is_open and may(require_reviewer, caller, thing.dataset.agency.code, "Answering applications")
+    is_asked = is_open and may(require_dataset_reviewer, caller, thing.dataset, "Answering applications")
     is_asking = is_open and may(require_applicant, caller, thing.agency.code)
     unknown = frozenset() if is_asked else frozenset(_unseen(caller, thing))
     page = {

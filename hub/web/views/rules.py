@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from hub.accounts.caller import Caller
 from hub.accounts.models import Agency
 from hub.accounts.queries import of_agency
+from hub.accounts.stewardship import is_steward
 from hub.errors import HubError
 from hub.query.rehearsal import MAX_DAYS, rehearse
 from hub.query.trial import warnings_on
@@ -20,7 +21,7 @@ from policies.checks import MODES
 from policies.ledger import exceptions_of, is_overdue, problem_of
 from policies.lists import rules_for
 from policies.models import Rule
-from policies.permissions import require_rule_reviewer, require_writer
+from policies.permissions import require_rule_reviewer, require_rule_writer
 from policies.queries import party_of, rule_facts, rule_words, target_of
 
 _SHOWN: Final = 500
@@ -99,7 +100,7 @@ def rehearsal(request: HttpRequest, caller: Caller, key: str) -> HttpResponseBas
     days = min(max(int(text), 1), MAX_DAYS) if text.isascii() and text.isdigit() and len(text) < 6 else 30
     is_end = "end" in request.POST
     try:
-        require_writer(caller, target_of(rule))
+        require_rule_writer(caller, rule)
         told = rehearse(caller, lambda: rule, is_end=is_end, days=days)
     except HubError as error:
         return _rule(request, caller, rule, error)
@@ -154,12 +155,12 @@ def _rule(
         **_told(rule),
         "warnings": warnings_on(rule) if is_draft else (),
         "versions": rule.versions.order_by("-number"),
-        "may_edit": is_draft and is_author,
+        "may_edit": is_draft and (is_author or is_steward(caller, rule, "edit")),
         "may_approve": is_draft and is_reviewer and not is_author,
         "waits_for_another": is_draft and is_author,
         "may_confirm": rule.status == Rule.Status.APPROVED and is_reviewer,
         "may_retire": rule.status != Rule.Status.RETIRED and (is_reviewer or (is_draft and is_author)),
-        "may_rehearse": rule.status != Rule.Status.RETIRED and may(require_writer, caller, target_of(rule)),
+        "may_rehearse": rule.status != Rule.Status.RETIRED and may(require_rule_writer, caller, rule),
         "rehearsed": told,
         "is_end": is_end,
         "faults": faults_of(error) if error else (),

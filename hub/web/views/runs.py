@@ -3,16 +3,21 @@
 from typing import Final
 from uuid import UUID
 
+from django.contrib import messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404, render
-from django.views.decorators.http import require_safe
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
 
+from connectors.commands import drop_run, release_run
 from connectors.models import Run
+from connectors.permissions import require_loader
+from connectors.queries import pace_of
 from hub.accounts.caller import Caller
+from hub.errors import HubError
 from hub.store.models import Rejected
-from hub.web.member import for_members
+from hub.web.member import for_members, may
 
 _SHOWN: Final = 50
 _REJECTS: Final = 100
@@ -38,8 +43,30 @@ def run(request: HttpRequest, caller: Caller, id: UUID) -> HttpResponseBase:
     owns = thing.stream.dataset.agency.code == caller.agency
     rejects = Rejected.objects.filter(run=thing.pk).order_by("id")[:_REJECTS]
     is_part = request.headers.get("HX-Request") == "true"
-    page = {"run": thing, "rejects": rejects, "owns": owns, "is_moving": thing.status in Run.OPEN}
+    page = {
+        "run": thing,
+        "pace": pace_of(thing),
+        "rejects": rejects,
+        "owns": owns,
+        "is_moving": thing.status in Run.OPEN,
+        "may_decide": thing.status == Run.Status.HELD and may(require_loader, caller, thing.stream),
+    }
     return render(request, "web/run_state.html" if is_part else "web/run.html", page)
+
+
+@require_POST
+@for_members
+def decide(request: HttpRequest, caller: Caller, id: UUID, act: str) -> HttpResponseBase:
+    """A person's word on a held run: it goes on, or is dropped."""
+    thing = get_object_or_404(_runs(caller), pk=id)
+    command = {"release": release_run, "drop": drop_run}.get(act)
+    if command is None:
+        raise Http404
+    try:
+        command(actor=caller, run=thing)
+    except HubError as error:
+        messages.error(request, f"{error.message} {error.hint}".strip())
+    return redirect("run", id)
 
 
 def _runs(caller: Caller) -> QuerySet[Run]:

@@ -1,0 +1,80 @@
+"""What goes beyond a stream's contract: a run that would do it fails, or waits for a person with the difference."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from connectors.models import Run
+from connectors.terms import Terms
+from hub.errors import HubError
+
+
+class Held(HubError):
+    """The run would change more than the contract allows. ``difference`` says how much, in plain words and numbers."""
+
+    status = 409
+
+    def __init__(self, message: str, *, code: str, difference: Mapping[str, Any], hint: str) -> None:
+        super().__init__(message, code=code, hint=hint)
+        self.difference = dict(difference)
+
+
+class Broken(HubError):
+    """The contract wants a run to fail over what came."""
+
+    status = 409
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """A stream's terms for one run, widened by what a person has accepted of it."""
+
+    terms: Terms
+    accepted: Mapping[str, Mapping[str, Any]]
+
+    @classmethod
+    def of(cls, run: Run) -> "Bounds":
+        return cls(Terms.parse(run.stream.contract), run.accepted)
+
+    def check_rejects(self, rejected: int, of_wrong_type: int, read: int) -> None:
+        """Raises ``Broken`` where the contract suffers none, ``Held`` where there are too many."""
+        if of_wrong_type and self.terms.types == "fail":
+            raise Broken(
+                f"{of_wrong_type} values are not of their field's type.",
+                code="type-changed",
+                hint=f"Nothing was changed. {_LOOK}, or set the contract's types to quarantine.",
+            )
+        if rejected and self.terms.rows == "fail":
+            raise Broken(
+                f"{rejected} of {read} rows break the dataset's contract.",
+                code="rows-rejected",
+                hint=f"Nothing was changed. {_LOOK}, or set the contract's rows to quarantine.",
+            )
+        share = self._widened("too-many-rejects", "rejected", "read", self.terms.max_rejects)
+        if rejected > share * read:
+            raise Held(
+                f"{rejected} of {read} rows break the dataset's contract, more than {self.terms.max_rejects:.1%}.",
+                code="too-many-rejects",
+                difference={"rejected": rejected, "read": read},
+                hint=f"Nothing was changed. {_LOOK}, and sync again; or release the run, and the good rows come in.",
+            )
+
+    def check_shrinkage(self, before: int, after: int) -> None:
+        """Raises ``Held`` where a refresh would leave too few of the rows that there were."""
+        share = self._widened("shrinks-too-much", "gone", "before", self.terms.max_shrink)
+        if before - after > share * before:
+            raise Held(
+                f"The dataset would go from {before} rows to {after}.",
+                code="shrinks-too-much",
+                difference={"before": before, "after": after, "gone": before - after},
+                hint="Nothing was changed. If the source is right, release the run; else correct it and sync again.",
+            )
+
+    def _widened(self, code: str, part: str, whole: str, share: Decimal) -> Decimal:
+        """The share that the contract allows, or the greater one that a person saw and accepted."""
+        seen = self.accepted.get(code)
+        return max(share, Decimal(seen[part]) / Decimal(seen[whole])) if seen and seen[whole] else share
+
+
+_LOOK = "Look at the run's rejects: correct the source or the field's contract"
