@@ -14,6 +14,7 @@ from connectors.permissions import require_loader, require_source_editor
 from connectors.schedule import check_schedule, next_due
 from connectors.secrets import seal, unseal
 from connectors.terms import Terms
+from connectors.uploads import KIND as UPLOAD
 from hub.accounts.caller import Caller
 from hub.accounts.models import Agency
 from hub.accounts.permissions import require_act
@@ -109,6 +110,8 @@ def edit_stream(*, actor: Caller, stream: Stream, **values: Any) -> Stream:
 def request_run(*, actor: Caller, stream: Stream) -> Run:
     """Start a run of ``stream`` now; one that is open already is returned instead."""
     require_loader(actor, stream)
+    if stream.source.kind == UPLOAD:
+        raise Conflict(f"{stream.dataset.key} takes files by hand.", hint="POST one to the dataset's uploads.")
     if not (stream.is_active and stream.source.is_active):
         raise Conflict(f"The stream {stream.key} or its source is switched off.", hint="Switch it on first.")
     run = open_run(stream, actor.name)
@@ -180,6 +183,8 @@ def _check_key(model: type[Source] | type[Stream], key: str) -> None:
 
 def _check_settings(kind: str, config: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
     connector = registry.load(kind)
+    if kind == UPLOAD:
+        _refuse("kind", "Files by hand need no source: bring them to the dataset's uploads.")
     errors = registry.faults(connector.config_schema, dict(config), "config")
     errors += registry.faults(connector.secrets_schema, dict(secrets), "secrets")
     if errors:

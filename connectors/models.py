@@ -136,6 +136,31 @@ class Run(models.Model):
         return str(self.id)
 
 
+class Upload(models.Model):
+    """A file brought by hand for one run; ``select`` says how it is to be read. Its parts go when the run is over."""
+
+    run = models.OneToOneField(Run, on_delete=models.CASCADE, primary_key=True, related_name="upload")
+    name = models.CharField(max_length=200)
+    mode = models.CharField(max_length=10, choices=Stream.Mode.choices)
+    select = models.JSONField(default=dict)
+    size = models.BigIntegerField(default=0)
+    sha256 = models.CharField(max_length=64, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class UploadPart(models.Model):
+    """Some of an upload's bytes, kept where every worker finds them and a backup has them."""
+
+    upload = models.ForeignKey(Upload, on_delete=models.CASCADE, related_name="parts")
+    number = models.PositiveIntegerField()
+    data = models.BinaryField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["upload", "number"], name="upload_part")]
+
+
 class Outbox(models.Model):
     """A message written with the run it announces; gone once the broker has it."""
 

@@ -7,9 +7,10 @@ from django.utils.timezone import now
 
 from connectors import registry
 from connectors.base import Connector, Found
-from connectors.models import Run, Source, Tick
+from connectors.models import Run, Source, Tick, Upload
 from connectors.pacing import slots
 from connectors.secrets import unseal
+from connectors.uploads import Uploaded
 
 
 def last_tick() -> datetime | None:
@@ -53,6 +54,15 @@ def _waits_for(run: Run) -> str:
 def connector_of(source: Source) -> Connector:
     """The connector that reads ``source``, with its secrets."""
     return registry.load(source.kind)(source.config, unseal(bytes(source.secrets)))
+
+
+def connector_for(run: Run) -> Connector:
+    """The connector that reads for ``run``: its upload's, where it has one, else its source's."""
+    connector = connector_of(run.stream.source)
+    upload: Upload | None = getattr(run, "upload", None)
+    if upload is not None and isinstance(connector, Uploaded):
+        connector.upload = upload
+    return connector
 
 
 def source_test(source: Source) -> None:

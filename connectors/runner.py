@@ -13,9 +13,9 @@ from django.db import DatabaseError, connections, transaction
 from connectors.base import Batch, Connector, Extract
 from connectors.holding import Bounds, Held
 from connectors.lease import Heartbeat, LeaseLost, Progress, claim, end_early, finish, supersede
-from connectors.models import Run, Stream
+from connectors.models import Run, Stream, Upload
 from connectors.pacing import note_answer, note_down
-from connectors.queries import connector_of
+from connectors.queries import connector_for
 from hub.accounts import mail
 from hub.accounts.caller import HUB
 from hub.audit.commands import record
@@ -65,9 +65,12 @@ class _Work:
         self.stream: Stream = self.run.stream
         self.dataset = self.stream.dataset
         self.bounds = Bounds.of(self.run)
+        upload: Upload | None = getattr(self.run, "upload", None)
+        self.mode = upload.mode if upload is not None else self.stream.mode
+        self.select = upload.select if upload is not None else self.stream.select
 
     def carry_out(self) -> None:
-        connector = connector_of(self.stream.source)
+        connector = connector_for(self.run)
         if self.dataset.is_discovered and not self.dataset.fields.exists():
             with self._stage("discover"):
                 self._take_fields(connector)
@@ -92,7 +95,7 @@ class _Work:
 
     def _take_fields(self, connector: Connector) -> None:
         """The fields of a dataset that leaves them to its source, from what the source has now."""
-        found = connector.describe(self.stream.select)
+        found = connector.describe(self.select)
         if not self.dataset.primary_key and found.primary_key:
             self.dataset.primary_key = list(found.primary_key)
             self.dataset.save(update_fields=["primary_key"])
@@ -105,9 +108,9 @@ class _Work:
 
     def _extract(self, connector: Connector, into: Staging) -> None:
         names = tuple(field.name for field in into.fields)
-        is_incremental = bool(self.stream.cursor) and connector.is_incremental(self.stream.select)
+        is_incremental = bool(self.stream.cursor) and connector.is_incremental(self.select)
         extract = Extract(
-            select=self.stream.select,
+            select=self.select,
             columns=names,
             cursor=self.stream.cursor if is_incremental else None,
             since=(self.stream.cursor_value or None) if is_incremental else None,
@@ -146,8 +149,8 @@ class _Work:
     @transaction.atomic
     def _publish(self, into: Staging, since: float) -> Outcome:
         """Data, change log, version, cursor and counters move together, if the lease still holds at the end."""
-        outcome = publish(into, self.dataset, self.stream.mode, self.run.pk)  # type: ignore[arg-type]
-        if self.stream.mode == Stream.Mode.REPLACE:
+        outcome = publish(into, self.dataset, self.mode, self.run.pk)  # type: ignore[arg-type]
+        if self.mode == Stream.Mode.REPLACE:
             self.bounds.check_shrinkage(outcome.before, outcome.rows)
         rejected = self.progress.rejected + outcome.rejected
         self._advance_cursor(into)

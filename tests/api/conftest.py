@@ -72,6 +72,9 @@ class Api:
     def post(self, path: str, body: object = None, **headers: str) -> HttpResponse:
         return self._sent("post", path, json.dumps(body or {}), headers, content_type="application/json")
 
+    def upload(self, path: str, parts: Mapping[str, Any]) -> HttpResponse:
+        return self._sent("post", path, dict(parts), {})
+
     def put(self, path: str, body: object, **headers: str) -> HttpResponse:
         return self._sent("put", path, json.dumps(body), headers, content_type="application/json")
 

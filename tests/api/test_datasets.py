@@ -6,10 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
+from connectors.models import Upload
 from hub.audit.models import Event
 from hub.catalog.models import Dataset, Field
 from policies.models import Rule
@@ -224,3 +226,18 @@ def test_only_the_owners_publishers_register(reader: Api, as_agency: Callable[..
     as_agency("dot", "publisher")
     for other in (reader, as_agency("dot"), as_agency("ops", "publisher")):
         assert other.post("datasets", {"key": "dot.new", "title": "New"}).status_code == 403
+
+
+def test_file_is_brought_by_hand_and_told_as_a_run(owner: Api, reader: Api, flights: Dataset) -> None:
+    file = SimpleUploadedFile("flights.csv", b"id,ssn\n1,2\n")
+
+    brought = owner.upload("datasets/dot.flights/uploads", {"file": file, "mode": "merge", "missing": ["", "NA"]})
+
+    assert (brought.status_code, body(brought)["status"]) == (202, "queued")
+    assert brought["Location"] == f"/api/v1/runs/{body(brought)['id']}"
+    assert Upload.objects.get().select == {"missing": ["", "NA"]}
+    file.seek(0)
+    assert reader.upload("datasets/dot.flights/uploads", {"file": file}).status_code == 403
+    assert owner.upload("datasets/dot.flights/uploads", {"mode": "merge"}).status_code == 400
+    assert owner.upload("datasets/dot.nothing/uploads", {"file": file}).status_code == 404
+    assert owner.post("datasets/dot.flights/uploads", {"file": "x"}).status_code == 415

@@ -9,9 +9,11 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast, Coalesce
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from connectors.uploads import bring_file
 from hub.accounts.caller import Caller
 from hub.accounts.models import Agency
 from hub.api.base import AGREEMENT, ApiView, ListView, agreement_of
@@ -29,6 +31,8 @@ from hub.api.serializers.datasets import (
     Explanation,
     Note,
 )
+from hub.api.serializers.runs import RunShown
+from hub.api.serializers.uploads import UploadBody
 from hub.catalog import commands
 from hub.catalog.models import SHARING_CLASSES, Dataset
 from hub.errors import FieldError, Invalid, NotFound
@@ -170,6 +174,25 @@ class Retire(_Step):
     def post(self, request: Request, key: str) -> Response:
         commands.retire_dataset(actor=self.caller, dataset=found_dataset(self.caller, key))
         return self._done(key)
+
+
+class Uploads(ApiView):
+    """Files by hand."""
+
+    parser_classes = (MultiPartParser,)
+
+    @operation(
+        "Load a file into a dataset by hand; the run checks and publishes it as any other",
+        RunShown,
+        status=202,
+        body={"multipart/form-data": UploadBody},
+        problems=(403, 409),
+    )
+    def post(self, request: Request, key: str) -> Response:
+        dataset, body = found_dataset(self.caller, key), self.body(UploadBody)
+        file = body.pop("file")
+        run = bring_file(actor=self.caller, dataset=dataset, name=file.name, chunks=file.chunks(), **body)
+        return self.one(run, RunShown, status=202, at=f"runs/{run.pk}")
 
 
 class Access(ApiView):
