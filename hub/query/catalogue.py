@@ -9,6 +9,7 @@ from django.db.models.lookups import Exact, LessThan
 from django.utils.timezone import now
 
 from hub.accounts.caller import Caller
+from hub.accounts.keys import parted
 from hub.accounts.stewardship import stewardships
 from hub.catalog.models import Dataset, Field
 from hub.predicates import FieldType
@@ -125,7 +126,8 @@ def _readable(caller: Caller, mode: Mode) -> Q:
     active = ~Q(status=Dataset.Status.RETIRED)
     if not caller.agreement:
         return active & (_own(caller) | gate.passes())
-    named = _agreements(caller).filter(key=caller.agreement)
+    owner, key = parted(caller.agreement)
+    named = _agreements(caller).filter(Q() if owner is None else Q(owner__code=owner), key=key)
     serving = named.filter(Q(modes=[]) | Q(modes__contains=[mode]))
     is_conditional = Q(sharing_class="conditional")
     passes = is_conditional & gate.passes_under(serving) | ~is_conditional & gate.passes()

@@ -80,6 +80,7 @@ def _people(
     page = {
         "agency": agency,
         "memberships": Membership.objects.filter(agency=agency).select_related("user").order_by("user__email"),
+        "has_mail": settings.HUB_HAS_MAIL,
         "roles": ROLES if is_administrator else MEMBER_ROLES,
         "may_change": is_administrator or caller.has_role("reviewer"),
         "agencies": Agency.objects.order_by("name") if is_administrator else (),
