@@ -40,6 +40,11 @@ proof-mutants: $(VENV)/dev.installed $(VENV)/demo.installed
 openapi: $(VENV)/dev.installed
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
 
+translations: $(VENV)/dev.installed
+	cd hub/web && ../../$(BIN)/python ../../manage.py makemessages --locale zh_Hans --no-location --no-obsolete
+	sed -i '/^"POT-Creation-Date:/d' hub/web/locale/zh_Hans/LC_MESSAGES/django.po
+	cd hub/web && ../../$(BIN)/python ../../manage.py compilemessages --locale zh_Hans
+
 requirements: $(VENV)/dev.installed
 	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --output-file requirements.txt requirements.in
 	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --output-file requirements-dev.txt requirements-dev.in

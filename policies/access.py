@@ -59,13 +59,15 @@ class Access:
         return (self.kind, self.head, self.tail, "" if self.to is None else str(self.to))
 
     def fits(self, type_: FieldType) -> bool:
-        """Whether a field of this type can be shown so."""
+        """Whether a field of this type can be shown so, and what is seen is still of the type."""
         if self.kind != "round":
             return True
         if type_ in _MOMENTS:
             return self.to in DATE_UNITS
         if type_ == "string":
             return isinstance(self.to, int) and self.to <= MAX_CHARACTERS
+        if type_ == "integer":
+            return isinstance(self.to, int)  # a multiple of 2.5 need be no integer
         return type_ in _NUMBERS and isinstance(self.to, int | Decimal)
 
 

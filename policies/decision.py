@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from hub.accounts.caller import Caller
 from hub.predicates import FieldType, Predicate, evaluate, to_text
@@ -16,11 +16,11 @@ Ground = Literal["own", "status", "class", "sensitivity", "rule", "grant", "agre
 Code = Literal["ok", "not-found", "denied", "closed", "retired", "agreement-required", "agreement-invalid"]
 
 
-@dataclass(frozen=True, slots=True)
-class Because:
+class Because(NamedTuple):
     """One thing that took part, and what it did: a rule, a grant, the dataset's class, a field's sensitivity.
 
-    ``is_readable`` is false where a filter or access could not be read and was taken at its strictest.
+    ``is_readable`` is false where a filter or access could not be read and was taken at its strictest. A tuple, as a
+    decision makes one for each rule: a frozen dataclass takes several times as long to make.
     """
 
     step: Step
@@ -48,19 +48,9 @@ class Because:
         is_readable: bool = True,
     ) -> "Because":
         """What a rule or a grant did, with the reason and legal basis that it gives."""
-        return cls(
-            step=step,
-            ground="rule" if isinstance(source, RuleFacts) else "grant",
-            effect=effect,
-            access=access,
-            field=field,
-            filter=filter,
-            source=source,
-            reason=source.reason,
-            reason_zh=source.reason_zh,
-            legal_basis=source.legal_basis,
-            is_readable=is_readable,
-        )
+        ground: Ground = "rule" if isinstance(source, RuleFacts) else "grant"
+        said = source.reason, source.reason_zh, source.legal_basis
+        return cls(step, ground, effect, access, field, filter, source, *said, is_readable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +65,13 @@ class RowPolicy:
 
     def texts(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Both sides as CQL2 text, in an order that does not depend on the rules' order."""
-        any_of = ("*",) if self.any_of == "all" else tuple(sorted(map(to_text, self.any_of)))
-        return any_of, tuple(sorted(map(to_text, self.none_of)))
+        any_of = ("*",) if self.any_of == "all" else tuple(sorted(set(map(to_text, self.any_of))))
+        return any_of, tuple(sorted(set(map(to_text, self.none_of))))
+
+    def is_like(self, other: "RowPolicy") -> bool:
+        """Whether both have the same filters, in whatever order."""
+        pairs = ((self.any_of, other.any_of), (self.none_of, other.none_of))
+        return all(one == two or (len(one) == len(two) and set(one) == set(two)) for one, two in pairs)
 
     def admits(self, row: Mapping[str, object]) -> bool:
         """The policy on one row of typed values, hidden ones included."""
@@ -89,8 +84,7 @@ ALL_ROWS = RowPolicy("all")
 NO_ROWS = RowPolicy()
 
 
-@dataclass(frozen=True, slots=True)
-class FieldDecision:
+class FieldDecision(NamedTuple):
     """One field of the dataset for this caller, the hidden ones too."""
 
     facts: FieldFacts
@@ -114,6 +108,11 @@ class FieldDecision:
     def is_seen(self) -> bool:
         """Whether there is such a field in rows, schemas, parameters and errors."""
         return self.access.kind != "hidden"
+
+    @property
+    def shape(self) -> tuple[str, ...]:
+        """What a reader sees of the form; empty for a field that is hidden."""
+        return tuple(map(str, self.access.shape)) if self.is_seen else ()
 
     @property
     def is_secret(self) -> bool:
@@ -143,13 +142,15 @@ class Decision:
     agreements: tuple[str, ...] = ()
     until: datetime | None = None
     told_until: datetime | None = None
-    _digest: str = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_digest", hashlib.sha256(self.essence().encode()).hexdigest())
+    _digest: str = field(default="", init=False, repr=False, compare=False)
 
     def digest(self) -> str:
-        """SHA-256, in hex, of all that shapes the answers, and of nothing that is hidden from the caller."""
+        """SHA-256, in hex, of all that shapes the answers, and of nothing that is hidden from the caller.
+
+        Made when it is first asked for, and kept: of most decisions nobody asks.
+        """
+        if not self._digest:
+            object.__setattr__(self, "_digest", hashlib.sha256(self.essence().encode()).hexdigest())
         return self._digest
 
     def essence(self, *, without: frozenset[str] = frozenset()) -> str:

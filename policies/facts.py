@@ -155,7 +155,7 @@ class RuleFacts:
         """Half-open; a firm rule does not end at ``valid_to``, its review is overdue from then on."""
         if self.valid_from is not None and at < self.valid_from:
             return False
-        return self.ends_at is None or at < self.ends_at
+        return self.is_firm or self.valid_to is None or at < self.valid_to
 
     @property
     def ends_at(self) -> datetime | None:
@@ -170,6 +170,10 @@ class RuleFacts:
     def is_prohibit(self) -> bool:
         """Whatever does not clearly permit prohibits."""
         return self.effect != "permit" and not self.target.field
+
+    @property
+    def takes_rows(self) -> bool:
+        return self.filter is not None and self.is_prohibit
 
     @property
     def specificity(self) -> tuple[int, int]:

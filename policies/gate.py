@@ -18,24 +18,31 @@ Source = RuleFacts | GrantFacts | Implied
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """``by`` holds what decided; of a denial the prohibits alone."""
+    """``by`` holds what decided, of a denial the prohibits alone; no rule below ``specificity`` could have."""
 
     permit: bool
     by: tuple[Source, ...]
+    specificity: tuple[int, int]
+
+
+ANY = (-1, -1)
+"""Below the specificity of any rule."""
+_BEYOND = (len(TARGET_RANK), 0)
+"""Above it."""
 
 
 def pass_gate(dataset: DatasetFacts, rules: Sequence[RuleFacts], grant: GrantFacts | None, mode: Mode | None) -> Gate:
     """The gate for rules that are in force and match the caller; ``mode`` None asks for any mode at all."""
     if dataset.sharing_class not in ("unconditional", "conditional"):
-        return Gate(False, (Implied(False),))
+        return Gate(False, (Implied(False),), _BEYOND)
     firm = tuple(rule for rule in rules if rule.is_firm and rule.is_prohibit and rule.filter is None)
     if firm:
-        return Gate(False, firm)
+        return Gate(False, firm, _BEYOND)
     candidates = list(_candidates(dataset, rules, grant, mode))
     best = max(specificity for specificity, _, _ in candidates)
     winners = [(is_permit, source) for specificity, is_permit, source in candidates if specificity == best]
     prohibits = tuple(source for is_permit, source in winners if not is_permit)
-    return Gate(not prohibits, prohibits or tuple(source for _, source in winners))
+    return Gate(not prohibits, prohibits or tuple(source for _, source in winners), best)
 
 
 def _candidates(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, cast
 
 from django.db.models import Q, QuerySet
@@ -38,6 +39,12 @@ class Facts:
     rules: tuple[RuleFacts, ...]
     grant: GrantFacts | None
     agreements: tuple[GrantFacts, ...]
+
+    def next_moment(self, at: datetime) -> datetime | None:
+        """The first moment after ``at`` at which a rule or an agreement begins or ends, with effect or without."""
+        spans = [(rule.valid_from, rule.ends_at) for rule in self.rules]
+        spans += [(agreement.valid_from, agreement.valid_to) for agreement in self.agreements]
+        return min((moment for span in spans for moment in span if moment is not None and moment > at), default=None)
 
 
 def facts_for(dataset: Dataset, caller: Caller, agreement: str = "") -> Facts:

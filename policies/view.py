@@ -1,7 +1,6 @@
 """Steps 4 and 5 of a decision: which rows the caller sees, and each field in which form."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 
 from hub.predicates import FieldType, FilterError, Predicate, bind, parse
@@ -14,20 +13,24 @@ OPEN_SENSITIVITIES = frozenset({"public", "internal"})
 """A field is clear by itself only in these; any other word, known or not, hides it."""
 
 
-def because_of(source: Source, step: Step, effect: Effect, dataset: DatasetFacts) -> Because:
+Reader = Callable[[str], Predicate | None]
+"""Reads the text of a filter; None where it cannot be read any more."""
+
+
+def because_of(source: Source, step: Step, effect: Effect, dataset: DatasetFacts, read: Reader) -> Because:
     """What a rule, a grant or the dataset's class did at the gate or to the rows, with its filter read."""
     if isinstance(source, Implied):
         basis = dataset.legal_basis
         return Because(step, "class", effect, reason=dataset.reason, reason_zh=dataset.reason_zh, legal_basis=basis)
-    tree = None if source.filter is None else _read(source.filter, _types(dataset))
-    is_readable = source.filter is None or tree is not None
-    return Because.of(source, step, effect=effect, filter=tree, is_readable=is_readable)
+    if source.filter is None:
+        return Because.of(source, step, effect=effect)
+    tree = read(source.filter)
+    return Because.of(source, step, effect=effect, filter=tree, is_readable=tree is not None)
 
 
-def row_prohibits(rules: Iterable[RuleFacts], dataset: DatasetFacts) -> tuple[Because, ...]:
+def row_prohibits(rules: Iterable[RuleFacts], dataset: DatasetFacts, read: Reader) -> tuple[Because, ...]:
     """Every matching prohibit that takes rows away, firm or not, for whatever party."""
-    taking = [rule for rule in rules if rule.is_prohibit and rule.filter is not None]
-    return tuple(because_of(rule, "rows", "prohibit", dataset) for rule in taking)
+    return tuple(because_of(rule, "rows", "prohibit", dataset, read) for rule in rules if rule.takes_rows)
 
 
 def row_policy(permits: Sequence[Because], prohibits: Sequence[Because]) -> RowPolicy:
@@ -40,36 +43,33 @@ def row_policy(permits: Sequence[Because], prohibits: Sequence[Because]) -> RowP
     return RowPolicy(_distinct(permits), none_of)
 
 
-def decide_fields(
-    dataset: DatasetFacts, rules: Iterable[RuleFacts], grant: GrantFacts | None
-) -> tuple[FieldDecision, ...]:
-    """Each field in the dataset's order; ``rules`` are in force and match the caller."""
-    by_field: Mapping[str, list[RuleFacts]] = defaultdict(list)
-    for rule in rules:
-        if rule.target.field:
-            by_field[rule.target.field].append(rule)
-    is_conditional = dataset.sharing_class == "conditional"
-    return tuple(
-        _ungranted(field, grant)
-        if grant is not None and is_conditional and field.name not in grant.fields
-        else _field(field, by_field.get(field.name, ()), grant)
-        for field in dataset.fields
-    )
-
-
-def _field(field: FieldFacts, rules: Sequence[RuleFacts], grant: GrantFacts | None) -> FieldDecision:
-    voices = [
-        (PARTY_RANK[rule.party.kind], _because_of_access(rule, rule.access, field))
+def decide_field(
+    field: FieldFacts, rules: Sequence[RuleFacts], grant: GrantFacts | None, *, is_conditional: bool
+) -> FieldDecision:
+    """One field; ``rules`` are those on it that are in force and match the caller."""
+    if grant is not None and is_conditional and field.name not in grant.fields:
+        return _ungranted(field, grant)
+    best = party_rank(rules, field, grant)
+    because = [
+        _because_of_access(rule, rule.access, field)
         for rule in rules
-        if not rule.is_firm
+        if not rule.is_firm and PARTY_RANK[rule.party.kind] == best
     ]
-    if grant is not None and field.name in grant.fields:
-        voices.append((PARTY_RANK["agency"], _because_of_access(grant, grant.fields[field.name], field)))
-    best = max((rank for rank, _ in voices), default=0)
-    because = [voice for rank, voice in voices if rank == best] or [_because_of_sensitivity(field)]
+    if grant is not None and field.name in grant.fields and best == PARTY_RANK["agency"]:
+        because.append(_because_of_access(grant, grant.fields[field.name], field))
+    because = because or [_because_of_sensitivity(field)]
     because += [_because_of_access(rule, rule.access, field) for rule in rules if rule.is_firm]
-    access = strictest([voice.access or HIDDEN for voice in because], field.type)
-    return FieldDecision(field, access, tuple(because))
+    if len(because) == 1:
+        return FieldDecision(field, because[0].access or HIDDEN, tuple(because))
+    return FieldDecision(field, strictest([voice.access or HIDDEN for voice in because], field.type), tuple(because))
+
+
+def party_rank(rules: Iterable[RuleFacts], field: FieldFacts, grant: GrantFacts | None) -> int:
+    """How specific the party is whose word on the field counts, among ``rules`` that are not firm and the grant."""
+    ranks = [PARTY_RANK[rule.party.kind] for rule in rules if not rule.is_firm]
+    if grant is not None and field.name in grant.fields:
+        ranks.append(PARTY_RANK["agency"])
+    return max(ranks, default=0)
 
 
 def _ungranted(field: FieldFacts, grant: GrantFacts) -> FieldDecision:
@@ -96,17 +96,40 @@ def _because_of_access(source: RuleFacts | GrantFacts, access: Access | None, fi
 
 
 def _distinct(because: Iterable[Because]) -> tuple[Predicate, ...]:
-    return tuple(dict.fromkeys(item.filter for item in because if item.filter is not None))
+    """Equal filters are one object, as a reader gives them: so they need not be hashed."""
+    return tuple({id(item.filter): item.filter for item in because if item.filter is not None}.values())
 
 
-def _types(dataset: DatasetFacts) -> tuple[tuple[str, FieldType], ...]:
-    return tuple((field.name, field.type) for field in dataset.fields)
+def reader_of(dataset: DatasetFacts) -> Reader:
+    """Reads filters on the stored values of the dataset's fields; of equal ones it gives the same."""
+    reader = _reader(tuple((field.name, field.type) for field in dataset.fields))
+    reader.make_room()
+    return reader.read
 
 
-@lru_cache(maxsize=2048)
-def _read(text: str, types: tuple[tuple[str, FieldType], ...]) -> Predicate | None:
-    """The filter on the stored values, or None where it cannot be read any more."""
-    try:
-        return bind(parse(text), dict(types))
-    except FilterError:
-        return None
+class _FilterReader:
+    """Keeps what it read, by the texts alone: there is one for each set of fields and types."""
+
+    _MOST = 500
+
+    def __init__(self, types: tuple[tuple[str, FieldType], ...]) -> None:
+        self._types = dict(types)
+        self._by_text: dict[str, Predicate | None] = {}
+        self._equal: dict[Predicate, Predicate] = {}
+
+    def read(self, text: str) -> Predicate | None:
+        known = self._by_text
+        if text not in known:
+            try:
+                tree = bind(parse(text), self._types)
+                known[text] = self._equal.setdefault(tree, tree)
+            except FilterError:
+                known[text] = None
+        return known[text]
+
+    def make_room(self) -> None:
+        if len(self._by_text) > self._MOST:
+            self._by_text, self._equal = {}, {}
+
+
+_reader = lru_cache(maxsize=500)(_FilterReader)

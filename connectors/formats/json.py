@@ -87,8 +87,10 @@ def cells(records: Iterable[Any], keys: Sequence[str], first: int = 1) -> Iterat
     """Records as cells in the order of ``keys``, a missing key as no value; what is no object becomes a ``Reject``."""
     for position, record in enumerate(records, start=first):
         if isinstance(record, dict):
-            get = record.get
-            yield position, [_TEXTS[type(value)](value) for value in map(get, keys)]
+            try:
+                yield position, [_TEXTS[type(value)](value) for value in map(record.get, keys)]
+            except RecursionError:
+                yield Reject(position, "depth", "A value is nested too deep to be read.")
         elif isinstance(record, NotJson):
             yield Reject(position, "not-json", "This line is no JSON document.")
         else:

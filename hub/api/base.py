@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar, cast
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -74,6 +74,8 @@ class ApiView(APIView):
         serializer: type[BaseSerializer[Any]],
         order: tuple[str, ...] = ("key",),
         context: Mapping[str, Any] | None = None,
+        *,
+        empty: Q | None = None,
         **more: Any,
     ) -> Response:
         """The page of ``things`` that was asked for, narrowed by the parameters that are filters."""
@@ -84,6 +86,7 @@ class ApiView(APIView):
             limit=self.asked.get("limit", DEFAULT_LIMIT),
             after=self.asked.get("cursor", ""),
             binding=repr((self.caller.agency, self.caller.name, self.request.path, sorted(asked.items()))),
+            empty=empty,
         )
         told = serializer(page.items, many=True, context={"caller": self.caller, **(context or {})})
         return Response({"data": told.data, "page": page.told(), **more})

@@ -17,6 +17,11 @@ SENSITIVITIES = ("unclassified", "public", "internal", "personal", "sensitive")
 SHARING_CLASSES = ("unconditional", "conditional", "closed")
 
 
+PUBLIC_STATUSES = ("published", "retired")
+PLAIN = Q(is_secret=False, status__in=PUBLIC_STATUSES)
+"""Datasets that exist for everyone; of all others it depends on who asks."""
+
+
 def _choices(words: tuple[str, ...]) -> list[tuple[str, str]]:
     return [(word, word) for word in words]
 
@@ -68,6 +73,15 @@ class Dataset(models.Model):
             ("load_dataset", "Brings rows in"),
             ("review_dataset", "Gives the second person's word, and answers applications"),
         ]
+        indexes = [
+            models.Index(fields=["agency", "key"], name="dataset_agency"),
+            models.Index(fields=["theme", "key"], name="dataset_theme"),
+            models.Index(fields=["sharing_class", "key"], name="dataset_class"),
+            models.Index(fields=["title", "key"], name="dataset_title"),
+            models.Index(fields=["published_at", "key"], name="dataset_published"),
+            models.Index(fields=["agency", "theme", "sharing_class"], condition=PLAIN, name="dataset_plain"),
+            models.Index(fields=["key"], condition=~PLAIN, name="dataset_guarded"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(sharing_class="unconditional") | ~Q(reason=""), name="restriction_has_a_reason"
@@ -76,6 +90,19 @@ class Dataset(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class Wording(models.Model):
+    """What a search looks through: a dataset's description and its owner's names, in capitals, one to a line.
+
+    The database keeps it (see the migration), so that it follows every change, whoever makes it.
+    """
+
+    dataset = models.OneToOneField(Dataset, on_delete=models.CASCADE, primary_key=True)
+    text = models.TextField()
+
+    def __str__(self) -> str:
+        return self.text.partition("\n")[0]
 
 
 class Field(models.Model):

@@ -24,7 +24,6 @@ _READY_SECONDS = 90
 _DEAF_AFTER = timedelta(seconds=45)
 _LOOKS_EVERY = 0.5
 _WEB_WORKERS = 2
-_WEB_THREADS = 8
 
 
 class Hub:
@@ -101,11 +100,11 @@ def _prepare_database() -> None:
 def _start_parts(supervisor: Supervisor, host: str, port: int, url: str) -> None:
     environment = {"HUB_URL": os.environ.get("HUB_URL", url), "PYTHONUNBUFFERED": "1"}
     listen = ["--host", host, "--port", str(port), "--workers", str(_WEB_WORKERS)]
-    served = ["--interface", "wsgi", "--blocking-threads", str(_WEB_THREADS), "--no-ws", "--respawn-failed-workers"]
+    served = ["--interface", "asginl", "--no-ws", "--respawn-failed-workers"]
     celery = ["celery", "--app", "hub.celery", "--quiet"]
     worker = [*celery, "worker", "--without-gossip", "--without-mingle", "--loglevel", "INFO"]
     parts = {
-        "web": ["granian", *listen, *served, "hub.wsgi:application"],
+        "web": ["granian", *listen, *served, "hub.asgi:application"],
         "worker": [*worker, "--queues", "runs", "--concurrency", "2", "--hostname", "runs@%h"],
         "ticker": [*worker, "--queues", "ticks", "--pool", "solo", "--hostname", "ticks@%h"],
         "scheduler": [*celery, "beat", "--schedule", str(connection.data_dir() / "scheduler"), "--pidfile="],

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Final, Literal, cast
 
-from django.db.models import Case, CharField, F, QuerySet, Value, When
+from django.db.models import Case, CharField, F, Q, QuerySet, Value, When
 from django.utils.timezone import now
 
 from hub.catalog.models import Dataset
@@ -40,3 +40,8 @@ def with_freshness(datasets: QuerySet[Dataset]) -> QuerySet[Dataset]:
         output_field=CharField(),
     )
     return cast(QuerySet[Dataset], datasets.annotate(synced_at=F("relation__synced_at")).annotate(freshness=freshness))
+
+
+def having_freshness(datasets: QuerySet[Dataset], word: Freshness) -> QuerySet[Dataset]:
+    """Those to which ``with_freshness`` gives this word."""
+    return with_freshness(datasets).filter(Q(freshness=word))

@@ -3,7 +3,6 @@
 import hashlib
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from uuid import UUID, uuid4
 
@@ -17,11 +16,12 @@ from hub.query import cursor, wishes
 from hub.query.params import RowsQuery
 from hub.query.views import View, open_view
 from hub.store.connection import serve, serve_stream
-from hub.store.select.gate import Pass, Reading, audited, closing, opening, still_open, streamed
+from hub.store.select.gate import MAX_PAGE, Pass, Reading, audited, closing, opening, still_open, streamed
 from hub.store.select.relation import Selection, csv_row, json_row
 
 _ATTEMPTS = 5
 _ESTIMATED = 10_000
+_TOO_LARGE = "page-too-large"
 _LOOKS_UP_EVERY = 2.0
 """Seconds after which a running stream asks again whether it may go on."""
 
@@ -65,8 +65,8 @@ class RowsStream:
 def read_rows(caller: Caller, key: str, query: RowsQuery, purpose: Purpose = NO_PURPOSE) -> RowsPage:
     """A page of what ``caller`` may see of the dataset ``key``.
 
-    Raises ``NotFound``, ``Forbidden``, ``Invalid`` (names are resolved against the caller's own schema),
-    ``Unauthenticated`` when the token has ended, ``Unavailable``.
+    Raises ``NotFound``, ``Forbidden``, ``Invalid`` (names are resolved against the caller's own schema,
+    or whose page is too large), ``Unauthenticated`` when the token has ended, ``Unavailable``.
     """
     for view in _views(caller, key, purpose):
         selection = wishes.select(view, query)
@@ -83,10 +83,13 @@ def read_row(caller: Caller, key: str, values: tuple[str, ...], purpose: Purpose
     view = _opened(caller, key, purpose)
     if view.key_is_clear and len(values) == len(view.primary_key):
         query = RowsQuery(equals=tuple(zip(view.primary_key, values, strict=True)), limit=1)
-        with suppress(Invalid):  # a text that is no value of the key's type is the key of no row
+        try:
             page = read_rows(caller, key, query, purpose)
             if page.rows:
                 return page
+        except Invalid as error:  # a text that is no value of the key's type is the key of no row
+            if error.code == _TOO_LARGE:
+                raise
     raise NotFound(f"{key} has no such row.")
 
 
@@ -136,11 +139,18 @@ def _page(
     query: RowsQuery,
     reading: Reading,
     version: int,
+    fits: bool,
     rows: str | None,
     found: int,
     position: list[str | None] | None,
     count: int | None,
 ) -> RowsPage:
+    if not fits:
+        raise Invalid(
+            f"The page is larger than {MAX_PAGE >> 20} MiB.",
+            code=_TOO_LARGE,
+            hint="Ask for fewer rows or fields (limit, properties), or take a stream: limit=all, f=ndjson or f=csv.",
+        )
     has_more = query.limit is not None and found > query.limit and position is not None
     return RowsPage(
         rows=rows or "",

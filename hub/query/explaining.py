@@ -12,7 +12,7 @@ from hub.accounts.queries import current_epoch
 from hub.audit.commands import record
 from hub.catalog.models import Dataset
 from hub.errors import FieldError, Forbidden, Invalid, NotFound
-from hub.query.views import decision_for
+from hub.query.decisions import decided, decision_for
 from policies import queries
 from policies.decision import Decision
 from policies.explain import explanation
@@ -24,8 +24,8 @@ from policies.regime import regime_named
 
 def explained(caller: Caller, key: str, agreement: str = "") -> dict[str, Any]:
     """What ``caller`` gets of the dataset and why; raises ``NotFound`` where it is not there for the caller."""
-    decision = decision_for(caller, key, agreement=agreement)
-    return _told(decision, full=queries.manages(caller, Dataset.objects.select_related("agency").get(key=key)))
+    found = decided(caller, key, agreement=agreement)
+    return _told(found.decision, full=found.is_managed)
 
 
 def explained_as(actor: Caller, dataset: Dataset, party: Party, agreement: str = "") -> dict[str, Any]:

@@ -1,15 +1,14 @@
 """A dataset opened for one caller: the decision, and what it means for the dataset's table."""
 
-from collections import OrderedDict
 from dataclasses import dataclass
-from threading import Lock
 
 from django.utils.timezone import now
 
 from hub.accounts.caller import Caller
 from hub.catalog.models import Dataset
-from hub.errors import Forbidden, NotFound
+from hub.errors import Forbidden
 from hub.predicates import Predicate
+from hub.query.decisions import Kept, decided_anew, forget_decisions
 from hub.store.connection import serve
 from hub.store.pseudonyms import ensure_hash_key, hash_key_name
 from hub.store.queries import Place, place_of
@@ -17,10 +16,8 @@ from hub.store.select.conditions import condition
 from hub.store.select.relation import Selection, Shown, count_sql
 from hub.store.select.values import Masked, seen
 from hub.store.sql import Sql, join
-from policies import queries
 from policies.decision import Decision, FieldDecision
 from policies.facts import Mode
-from policies.pdp import decide
 
 COUNTED = 1_000_000
 _KEPT = 5_000
@@ -53,8 +50,7 @@ class View:
         return bool(key) and all(field is not None and field.is_plain for field in key)
 
 
-_views: "OrderedDict[tuple[Caller, str, Mode, str], View]" = OrderedDict()
-_lock = Lock()
+_views: Kept[View] = Kept(_KEPT)
 
 
 def open_view(caller: Caller, key: str, *, mode: Mode = "rows", agreement: str = "", is_stale: bool = False) -> View:
@@ -64,61 +60,22 @@ def open_view(caller: Caller, key: str, *, mode: Mode = "rows", agreement: str =
     Raises ``NotFound`` where it does not exist for this caller and ``Forbidden`` where the gate denies it.
     """
     name = (caller, key, mode, agreement or caller.agreement)
-    with _lock:
-        view = None if is_stale else _views.get(name)
-        if view is not None:
-            _views.move_to_end(name)
+    view = None if is_stale else _views.get(name)
     if view is None or (view.decision.until is not None and view.decision.until <= now()):
         view = _opened(*name)
-        with _lock:
-            _views[name] = view
-            while len(_views) > _KEPT:
-                _views.popitem(last=False)
+        _views.put(name, view)
     return view
 
 
 def forget_views() -> None:
     """Drop all that is kept, where the database itself was exchanged for another."""
-    with _lock:
-        _views.clear()
-
-
-def decision_for(caller: Caller, key: str, mode: Mode = "rows", agreement: str = "") -> Decision:
-    """The decision alone, a denial included; raises ``NotFound`` where the dataset is not there for this caller."""
-    return _decided(caller, key, mode, agreement or caller.agreement)[1]
-
-
-def secret_fields(caller: Caller, key: str) -> frozenset[str]:
-    """The fields of the dataset that are secret to the caller: for it, they do not exist."""
-    return frozenset(field.name for field in decision_for(caller, key).fields if field.is_secret)
-
-
-def _decided(caller: Caller, key: str, mode: Mode, agreement: str) -> tuple[Dataset, Decision]:
-    dataset = Dataset.objects.select_related("agency").filter(key=key).first()
-    if dataset is None:
-        raise _unknown(key)
-    facts = queries.facts_for(dataset, caller, agreement)
-    decision = decide(
-        caller,
-        facts.dataset,
-        facts.rules,
-        facts.grant,
-        mode,
-        now(),
-        agreements=facts.agreements,
-        manages=queries.manages(caller, dataset),
-    )
-    if not decision.exists:
-        raise _unknown(key)
-    return dataset, decision
-
-
-def _unknown(key: str) -> NotFound:
-    return NotFound(f"There is no dataset {key}.", hint="GET /api/v1/datasets lists those that there are for you.")
+    _views.clear()
+    forget_decisions()
 
 
 def _opened(caller: Caller, key: str, mode: Mode, agreement: str) -> View:
-    dataset, decision = _decided(caller, key, mode, agreement)
+    dataset, decided = decided_anew(caller, key, mode, agreement)
+    decision = decided.decision
     if not decision.permit:
         raise Forbidden(_denial(decision), code=decision.code, hint=decision.next_step)
     place = place_of(dataset)

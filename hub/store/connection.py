@@ -10,6 +10,10 @@ from psycopg2.extensions import cursor as Cursor
 
 from hub.store.sql import Sql
 
+_FIRST_CHUNK = 250
+_MAX_CHUNK = 2000
+_CHUNK_CHARACTERS = 4 << 20
+
 
 def serve(statement: Sql) -> tuple[Any, ...] | None:
     """The one row that ``statement`` answers with, run by the serving role in a transaction of its own.
@@ -28,24 +32,25 @@ def serve(statement: Sql) -> tuple[Any, ...] | None:
 
 
 @contextmanager
-def serve_stream(statement: Sql, chunk: int = 2000) -> Iterator["Stream"]:
+def serve_stream(statement: Sql) -> Iterator["Stream"]:
     """``statement`` read through a server-side cursor; further statements may run beside it on the same connection."""
     connection = connections["serving"]
     with transaction.atomic(using="serving"):
         connection.ensure_connection()
         with connection.connection.cursor(name="rows") as cursor:
-            cursor.itersize = chunk
             cursor.execute(statement.text, statement.params)
-            yield Stream(cursor, chunk)
+            yield Stream(cursor)
 
 
 class Stream:
-    """Chunks of rows from a cursor that is open on the server."""
+    """Chunks of rows from a cursor that is open on the server: many short ones at once, but few that are long."""
 
-    def __init__(self, cursor: Cursor, chunk: int) -> None:
+    def __init__(self, cursor: Cursor) -> None:
         self._cursor = cursor
-        self._chunk = chunk
 
     def __iter__(self) -> Iterator[list[tuple[Any, ...]]]:
-        while rows := self._cursor.fetchmany(self._chunk):
+        count = _FIRST_CHUNK
+        while rows := self._cursor.fetchmany(count):
             yield rows
+            longest = max(len(row[0]) for row in rows)
+            count = max(1, min(2 * count, _MAX_CHUNK, _CHUNK_CHARACTERS // max(1, longest)))

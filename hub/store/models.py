@@ -17,6 +17,9 @@ class Relation(models.Model):
     rows = models.BigIntegerField(default=0)
     synced_at = models.DateTimeField(null=True, blank=True)
 
+    class Meta:
+        indexes = [models.Index(fields=["synced_at"], name="relation_synced")]
+
     @property
     def table(self) -> str:
         return f"data.d{self.pk}_g{self.generation}"

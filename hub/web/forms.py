@@ -72,7 +72,7 @@ def rule(said: QueryDict) -> dict[str, Any]:
     return {
         **{name: said.get(name, "").strip() for name in ("target", "party", "reason", "reason_zh")},
         "effect": effect or None,
-        "access": None if effect else access(said, "field") or None,
+        "access": access(said, "field") or None,
         "filter": said.get("filter", "").strip() or None,
         "firm": "firm" in said,
         "modes": said.getlist("modes"),

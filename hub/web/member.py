@@ -8,13 +8,15 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest
-from django.http.response import HttpResponseBase
+from django.http.response import HttpResponseBase, HttpResponseNotAllowed
+from django.shortcuts import redirect
 from django.utils.cache import add_never_cache_headers
 
 from hub.accounts.caller import Caller
 from hub.accounts.keys import keyed
 from hub.accounts.queries import caller_for_user
 from hub.errors import FieldError, Forbidden, HubError
+from hub.web.sentences import said
 
 AGENCY = "agency"
 """In the session, the code of the agency for which the member acts."""
@@ -58,9 +60,31 @@ def found(things: QuerySet[_M], key: str) -> _M:
     return thing
 
 
+def acts_on(name: str, *parts: str) -> Callable[[Page], Page]:
+    """An act that is posted from the page ``name`` of the thing that ``parts`` of the address name.
+
+    Who comes to its address otherwise, as after a change of language, is led back to that page.
+    """
+
+    def act_of(page: Page) -> Page:
+        @wraps(page)
+        def asked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if request.method == "POST":
+                return page(request, *args, **kwargs)
+            if request.method in ("GET", "HEAD"):
+                return redirect(name, *(kwargs[part] for part in parts))
+            return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
+
+        return asked
+
+    return act_of
+
+
 def faults_of(error: HubError) -> tuple[FieldError, ...]:
-    """What to show beside a form: each fault at its field, or the error as a whole."""
-    return error.errors or (FieldError("", error.code, f"{error.message} {error.hint}".strip()),)
+    """What to show beside a form, in the visitor's language: each fault at its field, or the error as a whole."""
+    if error.errors:
+        return tuple(FieldError(fault.field, fault.code, said(fault.message)) for fault in error.errors)
+    return (FieldError("", error.code, said(error.message, error.hint)),)
 
 
 def may(check: Callable[..., None], *args: Any) -> bool:

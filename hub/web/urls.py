@@ -8,6 +8,7 @@ from hub.web.views import access, accounts, applications, catalogue, people, rul
 urlpatterns = [
     path("", catalogue.home, name="home"),
     path("datasets/<str:key>", catalogue.dataset, name="dataset"),
+    path("datasets/<str:key>/upload", runs.upload, name="upload"),
     path("datasets/<str:key>/access", access.access, name="access"),
     path("applications", applications.applications, name="applications"),
     path("applications/new", applications.apply, name="apply"),

@@ -109,6 +109,7 @@ def confirm_rule(*, actor: Caller, rule: Rule) -> Rule:
     if rule.is_firm and rule.valid_to is not None:
         rule.valid_to = max(rule.valid_to, rule.review_at)
     _keep(actor, rule)
+    bump_epoch()
     record(actor=actor, kind="rule.confirmed", dataset=_dataset_key(rule), subject=rule.key)
     return rule
 

@@ -59,6 +59,13 @@ class Rule(models.Model):
             ("edit_rule", "Changes the draft, and becomes its author"),
             ("review_rule", "Gives the second person's word, and retires the rule"),
         ]
+        indexes = [
+            models.Index(
+                fields=["status"],
+                condition=Q(target_agency__isnull=True, target_dataset__isnull=True),
+                name="rule_on_the_catalogue",
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["key", "owner"], name="rule_key_of_owner", nulls_distinct=False),
             models.CheckConstraint(

@@ -14,6 +14,7 @@ from django.utils.timezone import now
 from connectors.models import Upload
 from hub.audit.models import Event
 from hub.catalog.models import Dataset, Field
+from hub.store.models import Relation
 from policies.models import Rule
 from tests.api.conftest import Api
 
@@ -241,3 +242,25 @@ def test_file_is_brought_by_hand_and_told_as_a_run(owner: Api, reader: Api, flig
     assert owner.upload("datasets/dot.flights/uploads", {"mode": "merge"}).status_code == 400
     assert owner.upload("datasets/dot.nothing/uploads", {"file": file}).status_code == 404
     assert owner.post("datasets/dot.flights/uploads", {"file": "x"}).status_code == 415
+
+
+@pytest.mark.parametrize("sort", ["synced_at", "-synced_at", "published_at", "-published_at"])
+def test_pages_by_a_moment_hold_those_without_it_too(owner: Api, dataset: Any, sort: str) -> None:
+    moments = {"aa": 3, "bb": None, "cc": 1, "dd": None, "ee": 2, "ff": 1}
+    for name, days in moments.items():
+        made = dataset(name)
+        moment = None if days is None else now() - timedelta(days=days)
+        Dataset.objects.filter(pk=made.pk).update(published_at=moment)
+        Relation.objects.update_or_create(dataset=made, defaults={"synced_at": moment})
+    filled = ["ff", "cc", "ee", "aa"] if sort.startswith("-") else ["aa", "ee", "cc", "ff"]
+    expected = [*filled, "bb", "dd"] if sort.startswith("-") else ["bb", "dd", *filled]
+
+    found, cursor = [], {}
+    while True:
+        page = body(owner.get("datasets", {"sort": sort, "limit": "2", **cursor}))
+        found += [entry["key"].removeprefix("dot.") for entry in page["data"]]
+        if page["page"]["next"] is None:
+            break
+        cursor = {"cursor": page["page"]["next"]}
+
+    assert found == expected

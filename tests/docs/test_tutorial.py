@@ -1,103 +1,17 @@
-"""The README's tutorial, word for word, as a newcomer runs it."""
+"""The README's tutorial and what the document on rules adds to it, word for word, as a newcomer runs them."""
 
 import json
-import os
 import re
-import signal
-import subprocess
-import time
-from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
-import pytest
-
-from tests.whole.conftest import ROOT, environment, free_port
-
-_PARTS = ("Makefile", "manage.py", "hub", "connectors", "policies", "requirements.txt", ".venv")
+from tests.docs.conftest import Shell, blocks
+from tests.whole.conftest import ROOT
 
 
-def blocks() -> list[str]:
-    """The commands of the tutorial, block by block."""
-    tutorial = (ROOT / "README.md").read_text().partition("## Tutorial")[2].partition("\n## ")[0]
-    return re.findall(r"```sh\n(.*?)```", tutorial, re.DOTALL)
-
-
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """A folder that looks like a clean copy of the project, in which everything is installed."""
-    for name in _PARTS:
-        (tmp_path / name).symlink_to(ROOT / name)
-    return tmp_path
-
-
-@pytest.fixture
-def shell(checkout: Path) -> Iterator["Shell"]:
-    opened = Shell(checkout, free_port())
-    yield opened
-    opened.close()
-
-
-class Shell:
-    """Runs blocks of commands, one after another, with the hub on a port that is free."""
-
-    def __init__(self, folder: Path, port: int) -> None:
-        self._folder, self._port = folder, port
-        self._variables = ""
-        self._hub: subprocess.Popen[str] | None = None
-
-    def start(self, block: str) -> None:
-        """A block that goes on: the hub."""
-        command = block.replace("make up", f"make up ARGS='--port {self._port}'")
-        log = self._folder / "up.log"
-        with log.open("w") as output:
-            self._hub = subprocess.Popen(
-                ["bash", "-c", command],
-                cwd=self._folder,
-                env=environment(),
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                text=True,
-                start_new_session=True,
-            )
-        until = time.monotonic() + 120
-        while "hub ready" not in log.read_text():
-            assert self._hub.poll() is None, log.read_text()
-            assert time.monotonic() < until, log.read_text()
-            time.sleep(0.2)
-
-    def run(self, block: str) -> str:
-        """What the block prints; its variables are there for the next one."""
-        script = block.replace("127.0.0.1:8000", f"127.0.0.1:{self._port}")
-        keep = '\ndeclare -p TOKEN > "$PWD/variables" 2>/dev/null || true'
-        before = "set -e\n[ -f variables ] && . ./variables\n"
-        done = subprocess.run(
-            ["bash", "-c", before + script + keep],
-            cwd=self._folder,
-            env=environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def close(self) -> None:
-        if self._hub is not None and self._hub.poll() is None:
-            os.killpg(self._hub.pid, signal.SIGINT)
-            self._hub.wait(60)
-
-
-def test_tutorial_works_word_for_word(shell: Shell) -> None:
-    start, csv, manifest, sync, read, access, exception = blocks()
-
-    shell.start(start)
-    shell.run(csv)
-    applied = shell.run(manifest)
-    synced = shell.run(sync)
-    rows = json.loads(shell.run(read))
-    told = json.loads(shell.run(access))
-    shown = json.loads(shell.run(exception).splitlines()[-1])
+def test_tutorial_works_word_for_word(tutorial: list[str]) -> None:
+    _csv, applied, synced, read, access, exception = tutorial
+    rows, told = json.loads(read), json.loads(access)
+    shown = json.loads(exception.splitlines()[-1])
 
     assert applied.endswith("6 things changed.\n")
     assert synced.startswith("succeeded: rows_read 3, inserted 3,")
@@ -105,3 +19,41 @@ def test_tutorial_works_word_for_word(shell: Shell) -> None:
     assert told["decision"] == "permit"
     assert told["next_step"] == "Apply to water to see in clear: owner_phone."
     assert re.fullmatch("[0-9a-f]{32}", shown["data"][0]["owner_phone"])
+
+
+def test_rules_are_kept_word_for_word(tutorial: list[str], shell: Shell) -> None:
+    roles, draft, rehearse, approve, review, apply, agree, under, ledger = blocks(
+        (ROOT / "docs" / "rules.md").read_text()
+    )
+
+    assert shell.run(roles).endswith("3 things changed.\n")
+    (drafted,) = _answers(shell.run(draft))
+    assert (drafted["status"], drafted["warnings"]) == ("draft", [])
+    (rehearsed,) = _answers(shell.run(rehearse))
+    assert rehearsed["agencies"] == [{"agency": "city", "gains": 0, "loses": 2, "changes": 0, "same": 0}]
+    approved, rows = _answers(shell.run(approve))
+    assert approved["status"] == "approved"
+    assert [row["depth_m"] for row in rows["data"]] == [50.0, 100.0, None]
+    confirmed, versions = _answers(shell.run(review))
+    assert confirmed["review_at"] > approved["review_at"]
+    assert [version["status"] for version in versions["data"]] == ["draft", "approved", "approved"]
+    shell.run(apply)
+    (agreed,) = _answers(shell.run(agree))
+    assert (agreed["status"], agreed["agreement"]) == ("agreed", "city-floods")
+    granted, ended, refused = _answers(shell.run(under))
+    assert [row["depth_m"] for row in granted["data"]] == [35.5, 120.0, None]
+    assert ended["ended_by"] == "city/office"
+    assert refused["code"] == "agreement-invalid"
+    (exceptions,) = _answers(shell.run(ledger))
+    asked = {entry["target"]: entry["asked"] for entry in exceptions["data"]}
+    assert asked["water.wells#depth_m"] == 1
+
+
+def _answers(printed: str) -> list[Any]:
+    """The JSON texts that commands printed one after another."""
+    found, decoder = [], json.JSONDecoder()
+    while printed.strip():
+        value, end = decoder.raw_decode(printed.strip())
+        found.append(value)
+        printed = printed.strip()[end:]
+    return found

@@ -1,13 +1,13 @@
 """The portal in a real browser, as its people use it: by mouse, by keyboard, in either language."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
+from tests.e2e.conftest import OpenPage
 from tests.whole.conftest import WholeHub, started, stopped
 
 pytestmark = pytest.mark.e2e
@@ -64,16 +64,6 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeHub]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert program, "A browser is needed: install Debian's package chromium, as .ci/run does."
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield opened
-        opened.close()
-
-
-@pytest.fixture(scope="module")
 def administrator(hub: WholeHub, browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The session of the first administrator, who came by the link that the start prints."""
     link = re.findall(r"http\S+/invitations/\S+", hub.folder.with_suffix(".log").read_text())[0]
@@ -90,16 +80,9 @@ def administrator(hub: WholeHub, browser: Browser, tmp_path_factory: pytest.Temp
 
 
 @pytest.fixture
-def page(browser: Browser, administrator: Path) -> Iterator[Page]:
-    """A page that must not complain: no error in the console, nothing that the content policy blocks."""
-    context = browser.new_context(storage_state=administrator)
-    opened = context.new_page()
-    complaints: list[str] = []
-    opened.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    opened.on("pageerror", lambda error: complaints.append(str(error)))
-    yield opened
-    context.close()
-    assert complaints == []
+def page(open_page: OpenPage, administrator: Path) -> Page:
+    """A page of the administrator's."""
+    return open_page(administrator)
 
 
 def test_catalogue_narrows_while_one_types(hub: WholeHub, page: Page) -> None:
@@ -161,7 +144,10 @@ def test_language_is_changed_on_any_page(hub: WholeHub, page: Page) -> None:
 def test_every_page_fits_a_narrow_screen(hub: WholeHub, page: Page) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
 
-    for path in ("/", "/datasets/water.wells", "/runs", "/tokens", "/people", "/agencies", "/profile"):
+    shared = ("/", "/datasets/water.wells", "/datasets/water.wells/access", "/datasets/water.pumps/access")
+    asked = ("/applications", "/applications/new?dataset=water.wells", "/agreements")
+    kept = ("/rules", "/new-rule", "/exceptions?agency=water")
+    for path in (*shared, *asked, *kept, "/runs", "/tokens", "/people", "/agencies", "/profile"):
         page.goto(hub.url + path)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
 

@@ -33,7 +33,7 @@ class Part:
 
 PARTS = {
     "decisions": Part(
-        tuple(f"policies/{name}.py" for name in ("pdp", "gate", "view", "access", "facts")),
+        tuple(f"policies/{name}.py" for name in ("pdp", "case", "changes", "gate", "view", "access", "facts")),
         (
             *(f"tests/proofs/test_{name}.py" for name in ("words", "decisions", "explanations")),
             "tests/policies/test_worked_cases.py",

@@ -127,7 +127,7 @@ def _truth(text: str, types: Mapping[str, FieldType], row: Row) -> bool | None:
 def _fits(access: Access, type_: FieldType) -> bool:
     if type_ in ("date", "datetime"):
         return access.kind != "round" or access.to in ("year", "month", "day")
-    kinds = int if type_ == "string" else int | Decimal if type_ in ("integer", "number", "decimal") else ()
+    kinds = int if type_ in ("string", "integer") else int | Decimal if type_ in ("number", "decimal") else ()
     return access.kind != "round" or isinstance(access.to, kinds)
 
 

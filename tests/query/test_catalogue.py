@@ -2,11 +2,13 @@
 
 import os
 import random
+from collections import Counter
 from datetime import timedelta
 from itertools import product
 
 import pytest
 from django.contrib.auth.models import Group
+from django.db import connection
 from django.utils.timezone import now
 from guardian.shortcuts import assign_perm
 
@@ -14,8 +16,9 @@ from hub.accounts.caller import Caller
 from hub.accounts.models import Agency, AgencyGroup, Client, Membership, Team, User
 from hub.catalog.models import Dataset
 from hub.errors import NotFound
-from hub.query.catalogue import readable_datasets, visible_datasets, with_access
-from hub.query.views import decision_for
+from hub.query.catalogue import having_access, readable_datasets, visible_datasets, visible_parts, with_access
+from hub.query.census import census
+from hub.query.decisions import decision_for
 from policies.explain import availability
 from policies.models import Agreement, Rule
 
@@ -152,7 +155,31 @@ def test_lists_agree_with_decisions() -> None:
             assert (dataset.key in readable) == decision.permit, (name, dataset.key, decision.code)
             assert listed[dataset.key] == availability(decision), (name, dataset.key)
             told.add((dataset.sharing_class, dataset.is_secret, decision.code))
+        for word in ("open", "on-request", "closed"):
+            having = set(having_access(visible_datasets(caller), caller, word).values_list("key", flat=True))  # type: ignore[arg-type]
+            assert having == {key for key, access in listed.items() if access == word}, (name, word)
     assert len(told) > 6
+
+
+@pytest.mark.usefixtures("world")
+def test_what_is_counted_is_what_is_listed() -> None:
+    for name, caller in CALLERS.items():
+        listed = visible_datasets(caller).values_list("agency__code", "theme", "sharing_class")
+
+        found = census(caller, lambda datasets: datasets, ["agency", "theme", "class"])
+
+        for index, facet in enumerate(("agency", "theme", "class")):
+            assert found[facet] == Counter(entry[index] for entry in listed), (name, facet)
+
+
+@pytest.mark.usefixtures("world")
+def test_counting_reads_those_that_exist_for_everyone_from_one_index() -> None:
+    plain, _ = visible_parts(CALLERS["reader"])
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; ANALYZE catalog_dataset")
+    plan = plain.order_by().values("agency_id", "theme", "sharing_class").explain()
+    assert "Index Only Scan using dataset_plain" in plan
+    assert "SubPlan" not in plan
 
 
 @pytest.mark.usefixtures("world")

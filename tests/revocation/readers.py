@@ -5,7 +5,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import httpx
@@ -93,15 +93,17 @@ class Slow(threading.Thread):
         super().__init__(daemon=True)
         self._url, self._headers = url, dict(headers)
         self.received = bytearray()
+        self.is_cut = False
+        """Whether the body broke off, as the reader's own HTTP library sees it."""
 
     def run(self) -> None:
-        with (
-            suppress(httpx.RemoteProtocolError),
-            httpx.stream("GET", self._url, headers=self._headers, timeout=_PATIENCE) as response,
-        ):
-            for chunk in response.iter_raw(1 << 16):
-                self.received += chunk
-                time.sleep(0.01)
+        with httpx.stream("GET", self._url, headers=self._headers, timeout=_PATIENCE) as response:
+            try:
+                for chunk in response.iter_raw(1 << 16):
+                    self.received += chunk
+                    time.sleep(0.01)
+            except httpx.RemoteProtocolError:
+                self.is_cut = True
 
 
 def _read(client: httpx.Client, number: int, url: str, params: Mapping[str, str]) -> Reading:

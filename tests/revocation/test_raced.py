@@ -1,21 +1,27 @@
 """No read that begins after a revocation's commit returns a byte, with 32 readers on a hub of two web processes."""
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx
+import psycopg2
 import pytest
 
 from tests.revocation.readers import READERS, Readers, Slow, reading
 from tests.revocation.world import World, populate
-from tests.whole.conftest import started, stopped
+from tests.whole.conftest import ROOT, environment, started, stopped
 
 ROUNDS = 12 if os.environ.get("HUB_PROOF") == "long" else 1
 _ROWS = 2000
 _LONG_ROWS = 300_000
 _CUT_SECONDS = 5.0
+_CURL_PARTIAL_FILE = 18
 Act = Callable[[], object]
 
 
@@ -124,23 +130,84 @@ def test_no_read_that_begins_after_the_commit_returns_a_byte(world: World, race:
     _check(readers, ended, status)
 
 
-def test_running_streams_are_cut_and_say_so(world: World) -> None:
-    (id_, headers), url = _bearer(world, "long"), f"{world.hub.url}/api/v1/datasets/dot.long/rows?f=ndjson&limit=all"
-    slow = [Slow(url, headers) for _ in range(4)]
-    for stream in slow:
-        stream.start()
-    _until(lambda: all(stream.received for stream in slow))
-
-    ended = _ended(Given(lambda: world.call("admin", "POST", f"tokens/{id_}/revoke"), headers))
-    _until(lambda: len(_closings(world)) == len(slow))
+@pytest.mark.parametrize("form", ["csv", "ndjson"])
+def test_running_streams_are_cut_for_their_readers_to_see(world: World, form: str) -> None:
+    id_, headers = _bearer(world, "long")
+    slow = [Slow(_stream(world, form), headers) for _ in range(4)]
+    with _finished(world, len(slow)) as closings:
+        for stream in slow:
+            stream.start()
+        _until(lambda: all(stream.received for stream in slow))
+        ended = _ended(Given(lambda: world.call("admin", "POST", f"tokens/{id_}/revoke"), headers))
 
     assert time.monotonic() - ended < _CUT_SECONDS
     for stream in slow:
         stream.join(30)
     rows = [stream.received.count(b"\n") for stream in slow]
-    closings = _closings(world)
-    assert [closing["outcome"] for closing in closings] == ["revoked"] * len(slow)
-    assert max(rows) <= max(closing["rows"] for closing in closings) < _LONG_ROWS
+    assert [end["outcome"] for end in closings] == ["revoked"] * len(slow)
+    assert max(rows) <= max(end["rows"] for end in closings) + 1 < _LONG_ROWS
+    assert [stream.is_cut for stream in slow] == [True] * len(slow)
+
+
+def test_stream_that_the_database_leaves_is_cut(world: World) -> None:
+    url, headers = _stream(world, "csv"), _bearer(world, "long")[1]
+    curl = ["curl", "--silent", "--limit-rate", "2M", "--output", "/dev/null", "--header"]
+    whole = subprocess.run(
+        [*curl, f"Authorization: {headers['Authorization']}", url.replace("dot.long", "dot.token-0")]
+    )
+    running = subprocess.Popen([*curl, f"Authorization: {headers['Authorization']}", url])
+    with closing(psycopg2.connect(_database(world))) as owner, owner.cursor() as cursor:
+        owner.autocommit = True
+        _until(lambda: _ended_backends(cursor) > 0)
+
+    assert running.wait(30) == _CURL_PARTIAL_FILE
+    assert whole.returncode == 0
+
+
+def test_stream_whose_reader_leaves_is_closed_as_broken_off(world: World) -> None:
+    url, headers = _stream(world, "ndjson"), _bearer(world, "long")[1]
+
+    with _finished(world, 1) as closings, httpx.stream("GET", url, headers=headers) as response:
+        next(response.iter_raw(1 << 16))
+
+    assert closings[0]["outcome"] == "broken off"
+    assert closings[0]["rows"] < _LONG_ROWS
+
+
+def _stream(world: World, form: str) -> str:
+    return f"{world.hub.url}/api/v1/datasets/dot.long/rows?f={form}&limit=all"
+
+
+@contextmanager
+def _finished(world: World, count: int) -> Iterator[list[dict[str, Any]]]:
+    """The closing events of so many streams that end after the block began; there when it is over."""
+    closings: list[dict[str, Any]] = []
+    before = len(_closings(world))
+    yield closings
+    _until(lambda: len(_closings(world)) - before >= count)
+    closings += _closings(world)[: -before or None]
+
+
+def _database(world: World) -> str:
+    script = "from hub.local.connection import database_url; print(database_url())"
+    found = subprocess.run(
+        [sys.executable, "-c", script],
+        env=environment(HUB_DATA=str(world.hub.folder)),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return found.stdout.strip()
+
+
+def _ended_backends(cursor: "psycopg2.extensions.cursor") -> int:
+    """End the sessions that stream at this moment."""
+    cursor.execute(
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+        " WHERE usename LIKE '%serving' AND state LIKE 'idle in transaction%%'"
+    )
+    return int(cursor.fetchone()[0])
 
 
 def _closings(world: World) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ GOOD: dict[FieldType, list[str]] = {
         "2013-01-01T05:00-0330",
     ],
     "time": ["00:00", "23:59:59.999999"],
-    "json": ['{"a": [1, 2.50]}', "null", '"x"'],
+    "json": ['{"a": [1, 2.50]}', '"x"'],
     "geometry": ['{"type": "Point", "coordinates": [1, 2]}'],
 }
 BAD: dict[FieldType, list[str]] = {
@@ -90,6 +90,9 @@ def test_text_that_is_no_value_of_the_type_is_a_fault(type_: FieldType, text: st
         (FieldContract("x", "c1", "string", codes=("N", "S")), "S", None),
         (FieldContract("x", "c1", "string", is_required=True), None, "required"),
         (FieldContract("x", "c1", "integer"), None, None),
+        (FieldContract("x", "c1", "json"), "null", None),
+        (FieldContract("x", "c1", "json", is_required=True), "null", "required"),
+        (FieldContract("x", "c1", "json", is_required=True), "{", "type"),
     ],
 )
 def test_first_rule_broken_is_named(field: FieldContract, text: str | None, rule: str | None) -> None:

@@ -33,7 +33,7 @@ def compare(
 
 
 def _row(row: Mapping[str, str | None], types: Mapping[str, FieldType]) -> dict[str, Any]:
-    """The row as a filter's evaluation takes it. JSON's own null is a value: only a missing one is null."""
+    """The row as a filter's evaluation takes it."""
     return {"id": int(str(row["id"])), **{name: _cell(type_, row[name]) for name, type_ in types.items()}}
 
 

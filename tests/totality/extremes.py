@@ -63,7 +63,6 @@ STORED: Mapping[FieldType, tuple[str, ...]] = {
     "time": ("00:00", "23:59:59.999999", "12:00:00.5", "00:00:00.000001"),
     "json": (
         *(
-            "null",
             "true",
             '""',
             '"x"',
@@ -73,17 +72,24 @@ STORED: Mapping[FieldType, tuple[str, ...]] = {
             "-0",
             "1e400",
             "1e-400",
+            "[-1e131071]",
+            "1e-16383",
             "9" * 400,
             '"\\u0001\\ud83d\\ude00"',
         ),
-        *("[" * 500 + "]" * 500, '{"a":' * 400 + "1" + "}" * 400, '{"": {"\\"%_\\\\": [null, 1.50, "\U00020000"]}}'),
+        *("[" * 501 + "]" * 501, '{"a":' * 500 + "1" + "}" * 500, '{"": {"\\"%_\\\\": [null, 1.50, "\U00020000"]}}'),
+        *('["9e9999999"]', "[" + "[],{}," * 1000 + "[]]", '"' + "[" * 20_000 + '"', MEGABYTE.join('""')),
     ),
     "geometry": (
         *('{"type": "Point", "coordinates": [1e308, -1e-308]}', '{"type": ""}'),
-        '{"type": "Polygon", "coordinates": ' + "[" * 300 + "1.0" + "]" * 300 + "}",
+        '{"type": "Polygon", "coordinates": ' + "[" * 499 + "1.0" + "]" * 499 + "}",
+        '{"type": "MultiPoint", "coordinates": [' + "[0.5,1e99]," * 20_000 + "[1,2]]}",
     ),
 }
 """Cells as sources send them; a field has nulls where its list is the shorter one."""
+
+NULLS: Mapping[FieldType, tuple[str, ...]] = {"json": ("null", " null\n")}
+"""Texts of no value at all."""
 
 REFUSED: Mapping[FieldType, tuple[str, ...]] = {
     "integer": (str(LARGEST + 1), str(SMALLEST - 1), "9" * 400, "", "1e3"),
@@ -98,6 +104,21 @@ REFUSED: Mapping[FieldType, tuple[str, ...]] = {
     "json": ("NaN", "[Infinity]", "\ufeff1", '"\\u0000"', '{"a\\u0000": 1}', '"\\ud800"', "[1e200000]"),
     "geometry": ("null", '{"type": "\\u0000"}', '{"type": null}'),
 }
+"""Cells that are no values of their types."""
+
+_DIGITS = "[" + "1e131071," * 7000 + "1]"
+TOO_MUCH: tuple[tuple[FieldType, str, str], ...] = (
+    *(("json", "[" * depth + "]" * depth, "depth") for depth in (502, 3000, 20_000, 1_000_000)),
+    *(("json", '{"a":' * depth + "1" + "}" * depth, "depth") for depth in (501, 20_000)),
+    ("json", "[" * 20_000, "depth"),
+    ("geometry", '{"type": "Point", "coordinates": ' + "[" * 20_000 + "]" * 20_000 + "}", "depth"),
+    ("json", _DIGITS, "size"),
+    ("json", _DIGITS.replace("1e131071", "1e-16383").replace("[", '["\\"e1",'), "size"),
+    ("geometry", '{"type": "MultiPoint", "coordinates": ' + _DIGITS + "}", "size"),
+    ("json", '"' + "x" * (16 << 20) + '"', "size"),
+    ("string", "x" * (16 << 20) + "y", "size"),
+)
+"""Cells that are values, but too large or too deep to be kept, with the rule that each breaks."""
 
 ACCESSES: tuple[Access, ...] = (
     *(Access(kind) for kind in ("clear", "redact", "null", "hash")),

@@ -6,13 +6,19 @@ from typing import Any
 
 import pytest
 
-from hub.catalog.models import Dataset
+from hub.accounts.caller import Caller
+from hub.accounts.queries import current_epoch
+from hub.audit.models import Event
+from hub.catalog.models import Dataset, Field
+from hub.errors import Invalid
 from hub.predicates import FIELD_TYPES, FieldType
-from hub.query.door import RowsPage
+from hub.query.door import RowsPage, read_row
+from hub.store.intake.load import Outcome
 from hub.store.select.relation import SORTABLE
 from policies.access import CLEAR, Access, seen_type
 from tests.totality import oracle
-from tests.totality.extremes import ACCESSES, FEW, IS_LONG, fitting, named, rows
+from tests.totality.conftest import KEY
+from tests.totality.extremes import ACCESSES, FEW, IS_LONG, MEGABYTE, fitting, named, rows
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -65,6 +71,37 @@ def test_every_way_of_counting_counts_what_is_found(extremes: Dataset, mask: Mas
 
         assert missing.count == len(oracle.exact(f"[{missing.rows}]"))
         assert present.count == len(rows()) - missing.count
+
+
+def test_page_too_large_is_refused_by_what_the_reader_sees_alone(
+    dataset: Dataset, load: Callable[..., Outcome], mask: Mask, read: Read, stream: Stream
+) -> None:
+    load([{"id": str(n), "string": MEGABYTE} for n in range(70)])
+
+    with pytest.raises(Invalid) as refused:
+        read()
+
+    assert (refused.value.status, refused.value.code) == (400, "page-too-large")
+    assert Event.objects.get(kind="rows.read").details["rows"] == 0
+    assert len(oracle.exact(f"[{read(limit='60').rows}]")) == 60
+    assert len(oracle.exact(f"[{read(properties='id').rows}]")) == 70
+    assert stream(f="ndjson").count("\n") == 70
+    for access in (Access("null"), Access("hidden"), Access("hash"), Access("round", to=2)):
+        mask({"string": access})
+        assert len(oracle.exact(f"[{read().rows}]")) == 70
+
+
+def test_row_too_large_for_a_page_is_refused_by_its_key(
+    dataset: Dataset, load: Callable[..., Outcome], read: Read, stream: Stream
+) -> None:
+    for number in range(20, 26):
+        Field.objects.create(dataset=dataset, number=number, name=f"s{number}", type="string", sensitivity="public")
+    long = "x" * (12 << 20)
+    load([{"id": "1", **{f"s{number}": long for number in range(20, 26)}}])
+
+    with pytest.raises(Invalid, match="larger than 64 MiB"):
+        read_row(Caller("ops", epoch=current_epoch()), KEY, ("1",))
+    assert len(stream(f="csv")) > 6 * len(long)
 
 
 def _walk(read: Read, **params: str) -> list[str]:

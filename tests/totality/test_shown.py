@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from connectors.batches import MISSING, batches
-from hub.catalog.models import Dataset
+from hub.catalog.models import Dataset, Field
 from hub.predicates import FIELD_TYPES, FieldType
 from hub.query.door import RowsPage
 from hub.store.intake.load import Outcome
@@ -16,7 +16,7 @@ from hub.store.pseudonyms import hash_key_name
 from policies.access import CLEAR, Access, seen_type
 from tests.totality import oracle
 from tests.totality.conftest import KEY
-from tests.totality.extremes import ACCESSES, REFUSED, STORED, fitting, named, rows
+from tests.totality.extremes import ACCESSES, NULLS, REFUSED, STORED, TOO_MUCH, fitting, named, rows
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -31,6 +31,36 @@ def test_what_cannot_be_shown_is_refused(dataset: Dataset, load: Callable[..., O
 
     assert outcome.inserted == 0
     assert list(Rejected.objects.order_by("position").values_list("field", "rule")) == [(t, "type") for t, _ in cells]
+
+
+def test_one_cell_too_large_or_too_deep_is_kept_out_and_the_rest_comes_in(
+    dataset: Dataset, load: Callable[..., Outcome], read: Callable[..., RowsPage]
+) -> None:
+    cells = [{"id": str(n), type_: text} for n, (type_, text, _) in enumerate(TOO_MUCH)]
+
+    outcome = load([*cells, {"id": "-1", "json": "[1e99]", "string": "x"}])
+
+    assert outcome.inserted == 1
+    assert list(Rejected.objects.order_by("position").values_list("field", "rule")) == [
+        (type_, rule) for type_, _, rule in TOO_MUCH
+    ]
+    assert [row["id"] for row in oracle.exact(f"[{read().rows}]")] == [-1]
+
+
+def test_null_of_json_is_a_missing_value_everywhere(
+    dataset: Dataset, load: Callable[..., Outcome], read: Callable[..., RowsPage], stream: Callable[..., str]
+) -> None:
+    texts = [*NULLS["json"], None, '"null"', "[null]"]
+    load([{"id": str(n), "json": text} for n, text in enumerate(texts)])
+
+    (missing, present) = (read(filter=f"json IS {word}", properties="id").rows for word in ("NULL", "NOT NULL"))
+
+    assert [row["id"] for row in oracle.exact(f"[{missing}]")] == [0, 1, 2]
+    assert [row["id"] for row in oracle.exact(f"[{present}]")] == [3, 4]
+    assert stream("dot", f="csv", properties="json").split("\r\n")[1:-1] == ["", "", "", '"""null"""', "[null]"]
+    Field.objects.filter(name="json").update(is_required=True)
+    assert load([{"id": str(n), "json": text} for n, text in enumerate(texts, start=10)]).inserted == 2
+    assert {*Rejected.objects.values_list("field", "rule")} == {("json", "required")}
 
 
 @pytest.mark.parametrize("text", ["\0", "a\0", "a\0b", MISSING + "x", "\0" + MISSING])
@@ -86,6 +116,22 @@ def test_step_keeps_all_its_digits(to: str) -> None:
 
     assert access.to == Decimal(to)
     assert Access.parse(access.as_json()) == access
+
+
+@pytest.mark.parametrize("type_", ["boolean", "time", "json", "geometry", "integer"])
+def test_field_is_hidden_behind_a_rounding_that_its_type_has_not(
+    dataset: Dataset,
+    load: Callable[..., Outcome],
+    mask: Callable[[Mapping[str, Access]], None],
+    read: Callable[..., RowsPage],
+    type_: FieldType,
+) -> None:
+    load([{"id": "1", type_: STORED[type_][1]}])
+    mask({type_: Access("round", to=Decimal("2.5"))})
+
+    (row,) = oracle.exact(f"[{read().rows}]")
+
+    assert set(row) == {"id", *FIELD_TYPES} - {type_}
 
 
 def test_every_field_has_its_extremes_and_a_null() -> None:

@@ -1,11 +1,13 @@
 """The page of a run: what a held one would change, and the two words with which a person ends its waiting."""
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from connectors.commands import register_source, register_stream
 from connectors.models import Run
 from hub.accounts.caller import HUB
+from hub.accounts.commands import make_team
 from hub.catalog.models import Dataset
 
 from .conftest import SignedIn
@@ -53,3 +55,35 @@ def test_others_see_no_buttons_and_decide_nothing(held: Run, signed_in: SignedIn
 
 def test_word_that_there_is_not_is_no_page(held: Run, signed_in: SignedIn) -> None:
     assert signed_in("water", "publisher").post(reverse("run-decision", args=[held.pk, "burn"])).status_code == 404
+
+
+def test_file_is_brought_on_the_datasets_page_by_who_loads_it(wells: Dataset, signed_in: SignedIn) -> None:
+    publisher, reviewer = signed_in("water", "publisher"), signed_in("water", "reviewer")
+    address = reverse("upload", args=[wells.key])
+    assert address in publisher.get(reverse("dataset", args=[wells.key])).content.decode()
+    assert address not in reviewer.get(reverse("dataset", args=[wells.key])).content.decode()
+
+    file = SimpleUploadedFile("wells.csv", b"id,name,phone\n1,deep,\n")
+    brought = publisher.post(address, {"file": file, "mode": "replace", "missing": "on"})
+
+    run = Run.objects.get()
+    assert (brought.status_code, brought["Location"]) == (302, reverse("run", args=[run.pk]))
+    assert (run.upload.name, run.upload.mode, run.upload.select) == ("wells.csv", "replace", {"missing": [""]})
+    assert "There is no file." in publisher.post(address, {}, follow=True).content.decode()
+    file.seek(0)
+    reviewer.post(address, {"file": file})
+    assert signed_in("city", "publisher").post(address, {"file": file}).status_code == 302
+    assert Run.objects.count() == 1
+
+
+def test_people_see_what_their_teams_look_after(wells: Dataset, signed_in: SignedIn) -> None:
+    browser = signed_in("water")
+    held = [{"dataset": wells.key, "acts": ["load", "review"]}]
+    make_team(actor=HUB, agency=wells.agency, name="desk", members=["nobody@water.example"], stewardships=held)
+
+    page = browser.get(reverse("people")).content.decode()
+
+    assert "desk" in page
+    assert wells.key in page
+    assert "brings rows in" in page
+    assert wells.key not in signed_in("city").get(reverse("people")).content.decode()

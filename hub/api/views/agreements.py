@@ -25,7 +25,7 @@ from hub.api.serializers.agreements import (
 )
 from hub.catalog.models import Dataset
 from hub.query.catalogue import visible_datasets
-from hub.query.views import secret_fields
+from hub.query.decisions import secret_fields
 from policies import commands
 from policies.lists import agreements_for, applications_for
 from policies.models import Agreement, Application

@@ -1,14 +1,11 @@
 """The catalogue: list, register, review, and what a caller may see of one dataset and why."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from functools import reduce
-from operator import or_
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, Q, QuerySet, TextField, Value
-from django.db.models.functions import Cast, Coalesce
+from django.db.models import Exists, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Coalesce
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -36,27 +33,30 @@ from hub.api.serializers.uploads import UploadBody
 from hub.catalog import commands
 from hub.catalog.models import SHARING_CLASSES, Dataset
 from hub.errors import FieldError, Invalid, NotFound
-from hub.operations.freshness import with_freshness
-from hub.query.catalogue import view_schema, visible_datasets, with_access
+from hub.operations.freshness import having_freshness, with_freshness
+from hub.query.catalogue import having_access, view_schema, visible_datasets, with_access
+from hub.query.census import FACETS, census
+from hub.query.decisions import decision_for
 from hub.query.explaining import explained, explained_as
-from hub.query.views import decision_for
+from hub.query.search import mentioning
+from hub.store.models import Relation
 from policies.commands import classify_dataset
 from policies.explain import availability
 from policies.facts import Party
 
-_FACETS = {"agency": "agency__code", "theme": "theme", "class": "sharing_class"}
 _SORTS = {
     "key": ("key",),
     "-key": ("-key",),
     "title": ("title", "key"),
     "-title": ("-title", "key"),
     "agency": ("agency__code", "key"),
-    "published_at": ("published", "key"),
-    "-published_at": ("-published", "key"),
-    "synced_at": ("synced", "key"),
-    "-synced_at": ("-synced", "key"),
+    "published_at": ("published_at", "key"),
+    "-published_at": ("-published_at", "key"),
+    "synced_at": ("synced_at", "key"),
+    "-synced_at": ("-synced_at", "key"),
 }
-_NEVER = Value(datetime.min.replace(tzinfo=UTC))
+_SYNCED = Relation.objects.filter(dataset=OuterRef("pk"), synced_at__isnull=False)
+_EMPTY = {"published_at": Q(published_at=None), "synced_at": ~Q(Exists(_SYNCED))}
 _TERMS = ("class", "reason", "legal_basis", "conditions")
 
 
@@ -65,25 +65,30 @@ class Datasets(ListView):
 
     is_administrative = False
     filters = (
-        Parameter("q", "Words that title, description, keywords or key contain."),
+        Parameter("q", "Words that title, description, keywords, key or the owner's name contain."),
         Parameter("agency", "Code of the owner.", lookup="agency__code"),
         Parameter("theme", "A theme.", lookup="theme"),
         Parameter("class", "The sharing class.", choices=SHARING_CLASSES, lookup="sharing_class"),
         Parameter("status", "State of the registration.", choices=tuple(Dataset.Status.values), lookup="status"),
-        Parameter("access", "What the caller may do with it.", choices=ACCESS_WORDS, lookup="access"),
-        Parameter("freshness", "How fresh it is.", choices=FRESHNESS_WORDS, lookup="freshness"),
+        Parameter("access", "What the caller may do with it.", choices=ACCESS_WORDS),
+        Parameter("freshness", "How fresh it is.", choices=FRESHNESS_WORDS),
         Parameter("sort", "The order; by key without.", choices=tuple(_SORTS)),
-        Parameter("facets", "What to count beside.", choices=tuple(_FACETS), kind="several"),
+        Parameter("facets", "What to count beside.", choices=tuple(FACETS), kind="several"),
     )
 
     @operation("List the datasets that there are for you", CatalogPage)
     def get(self, request: Request) -> Response:
-        found = catalogue(self.caller)
-        for word in self.asked.get("q", "").split():
-            found = found.filter(_mentions(word))
-        facets = {name: self._counted(found, name) for name in self.asked.get("facets", ())}
-        more = {"facets": facets} if facets else {}
-        return self.page(found, CatalogEntry, _SORTS[self.asked.get("sort", "key")], **more)
+        sort = self.asked.get("sort", "key")
+        facets = census(self.caller, self._counted, self.asked["facets"]) if "facets" in self.asked else {}
+        more = {"facets": {name: _values(counts) for name, counts in facets.items()}} if facets else {}
+        found = self._sought(visible_datasets(self.caller))
+        return self.page(
+            _described(with_access(found, self.caller)),
+            CatalogEntry,
+            _SORTS[sort],
+            empty=_EMPTY.get(sort.removeprefix("-")),
+            **more,
+        )
 
     @operation("Register a dataset", DatasetDetail, status=201, body=DatasetBody, problems=(403, 409))
     def post(self, request: Request) -> Response:
@@ -102,11 +107,16 @@ class Datasets(ListView):
         response["Location"] = f"/api/v1/datasets/{key}"
         return response
 
-    def _counted(self, found: QuerySet[Dataset], name: str) -> list[dict[str, Any]]:
-        path = _FACETS[name]
-        narrow = narrowed(found, self.parameters, self.asked).values("pk")
-        counts = Dataset.objects.filter(pk__in=narrow).values_list(path).annotate(Count("pk")).order_by(path)
-        return [{"value": value, "count": count} for value, count in counts]
+    def _sought(self, datasets: QuerySet[Dataset]) -> QuerySet[Dataset]:
+        """Those of ``datasets`` that were asked for by more than a column."""
+        datasets = mentioning(datasets, self.asked.get("q", ""))
+        if "freshness" in self.asked:
+            datasets = having_freshness(datasets, self.asked["freshness"])
+        return having_access(datasets, self.caller, self.asked["access"]) if "access" in self.asked else datasets
+
+    def _counted(self, datasets: QuerySet[Dataset]) -> QuerySet[Dataset]:
+        """Those that were asked for, on whatever page."""
+        return narrowed(self._sought(datasets), self.parameters, self.asked)
 
 
 class OneDataset(ApiView):
@@ -220,18 +230,13 @@ class Schema(ApiView):
         return Response(view_schema(self.caller, key, agreement_of(request)))
 
 
-def catalogue(caller: Caller) -> QuerySet[Dataset]:
-    """The datasets that there are for ``caller``, with all that an entry shows."""
-    return _described(with_access(visible_datasets(caller), caller))
-
-
 def _described(datasets: QuerySet[Dataset]) -> QuerySet[Dataset]:
-    return with_freshness(datasets).annotate(
-        version=Coalesce("relation__version", 0),
-        words=Cast("keywords", TextField()),
-        published=Coalesce("published_at", _NEVER),
-        synced=Coalesce("relation__synced_at", _NEVER),
-    )
+    """With all that an entry shows beside its access."""
+    return with_freshness(datasets).annotate(version=Coalesce("relation__version", 0))
+
+
+def _values(counts: Mapping[str, int]) -> list[dict[str, Any]]:
+    return [{"value": value, "count": count} for value, count in counts.items()]
 
 
 def found_dataset(caller: Caller, key: str) -> Dataset:
@@ -245,12 +250,6 @@ def _shown(caller: Caller, key: str, agreement: str = "") -> dict[str, Any]:
     decision = decision_for(caller, key, agreement=agreement)
     described = _described(Dataset.objects.select_related("agency")).annotate(access=Value(availability(decision)))
     return detail(described.get(key=key), decision, caller)
-
-
-def _mentions(word: str) -> Q:
-    """Names of fields are left out: some are hidden from the caller."""
-    places = ("title", "title_zh", "description", "description_zh", "words", "key", "agency__name", "agency__name_zh")
-    return reduce(or_, (Q(**{f"{place}__icontains": word}) for place in places))
 
 
 def _party(text: str) -> Party:

@@ -19,8 +19,6 @@ _INPUTS: Mapping[FieldType, str] = {
     "decimal": "numeric",
     "datetime": "timestamptz",
     "number": "float8",
-    "json": "jsonb",
-    "geometry": "jsonb",
 }
 _OVERFLOWS: Mapping[FieldType, str] = {
     "datetime": "({cell} LIKE '0001-01-01%%' OR {cell} LIKE '9999-12-31%%')"
@@ -29,7 +27,9 @@ _OVERFLOWS: Mapping[FieldType, str] = {
 }
 """What a good text comes to in UTC or by rounding, and no standard can write: years 0 and 10000, a time of 24:00."""
 _ORDERED = frozenset({"integer", "number", "decimal", "date", "datetime", "time"})
+_DOCUMENTS = frozenset({"json", "geometry"})
 _MAX_CELL = 16 << 20
+"""Bytes of a text; ``store_json_fault`` holds JSON to the same, with its numbers written out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,8 @@ class FieldContract:
             return self.column
         if self.type == "datetime":
             return f"({self.column}::timestamptz AT TIME ZONE 'UTC')"
+        if self.type == "json":
+            return f"nullif({self.column}::jsonb, 'null')"  # JSON's null is a missing value, as in a JSON source
         return f"{self.column}::{PHYSICAL_TYPES[self.type]}"
 
     def fault(self) -> Sql:
@@ -58,12 +60,17 @@ class FieldContract:
         cases = [when + Sql(f" THEN '{rule}'") for rule, when in self._rules()]
         null = "'required'" if self.is_required else "NULL"
         head = f"CASE WHEN {self.column} IS NULL THEN {null}"
+        if self.type in _DOCUMENTS:
+            fault = f"store_json_fault({self.column})"
+            head += f" WHEN {fault} IS NOT NULL THEN {fault}"
         return Sql(head) + join("", [" WHEN " + case for case in cases]) + " END"
 
     def messages(self) -> str:
         """What to say for each rule, as a JSON object."""
         said = {
             "required": "The value is missing, and the field needs one.",
+            "size": f"The value is longer than {_MAX_CELL >> 20} MiB, or would be with its numbers written out.",
+            "depth": "The value is nested more than 500 levels deep.",
             "type": f"The value is not of type {self.type}.",
             "min": f"The value is below {self.minimum}.",
             "max": f"The value is above {self.maximum}.",
@@ -72,14 +79,14 @@ class FieldContract:
         }
         return json.dumps(said, ensure_ascii=False)
 
-    @property
-    def is_checked(self) -> bool:
-        """Whether there is anything at all that a cell can break."""
-        return self.is_required or any(True for _ in self._rules())
-
     def _rules(self) -> Iterator[tuple[str, Sql]]:
         cell = self.column
-        if self.type != "string":
+        if self.type == "string":
+            yield "size", Sql(f"octet_length({cell}) > {_MAX_CELL}")
+        elif self.type == "json":
+            if self.is_required:
+                yield "required", Sql(f"{self.typed()} IS NULL")
+        else:
             yield "type", Sql(f"NOT ({self._is_of_type()})")
         if self.type in _OVERFLOWS:
             yield "type", Sql(_OVERFLOWS[self.type].format(cell=cell, typed=self.typed()))
@@ -117,9 +124,8 @@ class FieldContract:
             case "time":
                 return f"{cell} ~ '^{_CLOCK}$' AND {parses}"
             case "geometry":
-                shape = f"coalesce(jsonb_typeof({cell}::jsonb -> 'type') = 'string', false)"
-                return f"length({cell}) <= {_MAX_CELL} AND CASE WHEN {parses} THEN {shape} ELSE false END"
-        return f"length({cell}) <= {_MAX_CELL} AND {parses}"
+                return f"coalesce(jsonb_typeof({cell}::jsonb -> 'type') = 'string', false)"
+        raise ValueError(f"no form tells a {self.type}")
 
     def _limit(self, text: str) -> Sql:
         if self.type == "datetime":

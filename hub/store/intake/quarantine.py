@@ -1,13 +1,12 @@
 """Rows that break a contract: found in SQL, kept with place, value and rule, and left out of the load."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import connection, transaction
 
 from hub.catalog.models import Dataset
-from hub.store.intake.contract import FieldContract
 from hub.store.intake.staging import LINE, Staging
 from hub.store.models import Rejected
 from hub.store.sql import Sql, join
@@ -32,18 +31,15 @@ def check(staging: Staging, dataset: Dataset, run: UUID) -> int:
 
     What an earlier attempt of the run wrote of cells is replaced.
     """
-    checked = [field for field in staging.fields if field.is_checked]
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM store_rejected WHERE run = %s AND field <> ''", [str(run)])
         cursor.execute(f"TRUNCATE {staging.bad}")
-        if not checked:
-            return 0
-        faulty = join(" OR ", [field.fault() + " IS NOT NULL" for field in checked])
+        faulty = join(" OR ", [field.fault() + " IS NOT NULL" for field in staging.fields])
         found = Sql(f"INSERT INTO {staging.bad} SELECT ctid FROM {staging.table} WHERE ") + faulty
         cursor.execute(found.text, found.params)
         count = int(cursor.rowcount)
         if count:
-            kept = _kept(staging, checked, dataset, run)
+            kept = _kept(staging, dataset, run)
             cursor.execute(kept.text, kept.params)
     return count
 
@@ -82,10 +78,10 @@ def forget_broken(run: UUID) -> None:
     Rejected.objects.filter(run=run, field="").delete()
 
 
-def _kept(staging: Staging, checked: Sequence[FieldContract], dataset: Dataset, run: UUID) -> Sql:
+def _kept(staging: Staging, dataset: Dataset, run: UUID) -> Sql:
     cells = [
         Sql(f"(%s, s.{field.column}, %s::jsonb, ", (field.name, field.messages())) + field.fault() + ")"
-        for field in checked
+        for field in staging.fields
     ]
     return (
         Sql(

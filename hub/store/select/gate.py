@@ -9,6 +9,9 @@ from uuid import UUID
 from hub.store.select.relation import Selection, count_sql, rows_sql
 from hub.store.sql import Sql
 
+MAX_PAGE = 64 << 20
+"""Bytes of a page's rows; PostgreSQL makes no text of more than 1 GB."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pass:
@@ -35,8 +38,9 @@ class Reading:
 def audited(held: Pass, reading: Reading, selection: Selection, row: str, count_to: int | None) -> Sql:
     """One page and its event.
 
-    Answers ``version, rows joined by commas, rows found (one over the limit when there are more), position of the
-    last row shown, count``, where ``count`` is None unless asked for; no row at all when the pass is void.
+    Answers ``version, whether the page fits, rows joined by commas, rows found (one over the limit when there are
+    more), position of the last row shown, count``, where ``count`` is None unless asked for; no row at all when the
+    pass is void. A page of more than ``MAX_PAGE`` bytes does not fit, and gives no rows.
     ``count_to`` is None for no count, 0 for an exact one, else how far to count.
     """
     limit = selection.limit or 0
@@ -49,10 +53,12 @@ def audited(held: Pass, reading: Reading, selection: Selection, row: str, count_
         + _gate(held)
         + "), page AS MATERIALIZED ("
         + rows_sql(looked_further, row, Sql("SELECT true FROM gate"))
+        + Sql("), shown AS (SELECT row FROM page LIMIT %s), size AS MATERIALIZED (", (limit,))
+        + Sql("SELECT count(*) AS rows, coalesce(sum(octet_length(row)), 0) <= %s AS fits FROM shown", (MAX_PAGE,))
         + "), event AS ("
-        + _event(reading, Sql("jsonb_build_object('rows', least((SELECT count(*) FROM page), %s))", (limit,)))
-        + ") SELECT version, "
-        + Sql("(SELECT string_agg(shown.row, ',') FROM (SELECT row FROM page LIMIT %s) shown), ", (limit,))
+        + _event(reading, Sql("jsonb_build_object('rows', (SELECT CASE WHEN fits THEN rows ELSE 0 END FROM size))"))
+        + ") SELECT version, (SELECT fits FROM size), "
+        + "CASE WHEN (SELECT fits FROM size) THEN (SELECT string_agg(row, ',') FROM shown) END, "
         + "(SELECT count(*) FROM page), "
         + Sql(
             "(SELECT position FROM page OFFSET greatest(0, least((SELECT count(*) FROM page), %s) - 1) LIMIT 1), ",

@@ -1,5 +1,6 @@
 """The hub's words on a page, in the visitor's language."""
 
+from datetime import datetime
 from typing import Any
 
 from django import template
@@ -47,6 +48,8 @@ _WORDS = {
     "extract": pgettext_lazy("stage", "reading the source"),
     "check": pgettext_lazy("stage", "checking"),
     "publish": pgettext_lazy("stage", "publishing"),
+    "dataset": _("dataset"),
+    "source": _("source"),
     "rejected": _("rows that break the contract"),
     "read": _("rows read"),
     "before": _("rows before"),
@@ -83,8 +86,14 @@ _WORDS = {
     "sensitive": _("sensitive"),
     "public": _("public"),
     "unclassified": _("not classified yet"),
-    "gains": _("gains"),
-    "loses": _("loses"),
+    "court order": _("court order"),
+    "law": _("law"),
+    "administrative regulation": _("administrative regulation"),
+    "regulation": _("regulation"),
+    "State Council decision": _("State Council decision"),
+    "suspension": _("suspension"),
+    "agreement": _("agreement"),
+    "internal": _("internal"),
 }
 _GROUNDS = {
     "own": _("own data"),
@@ -95,7 +104,30 @@ _GROUNDS = {
     "grant": _("agreement"),
     "agreement": _("agreement"),
 }
+_DECISIONS = {
+    "permit": _("may read"),
+    "denied": _("not shared"),
+    "closed": _("shared with nobody"),
+    "agreement-required": _("an agreement must be named"),
+    "agreement-invalid": _("the agreement does not serve"),
+    "retired": _("retired"),
+    "not-found": _("not there"),
+}
 _UNITS = {"day": _("day"), "month": _("month"), "year": _("year")}
+
+
+_ACTS = {
+    "edit": pgettext_lazy("stewardship", "edits"),
+    "publish": pgettext_lazy("stewardship", "submits for review"),
+    "load": pgettext_lazy("stewardship", "brings rows in"),
+    "review": pgettext_lazy("stewardship", "reviews"),
+}
+
+
+@register.filter
+def act(code: str) -> Any:
+    """What a steward does."""
+    return _ACTS.get(code, code)
 
 
 @register.filter
@@ -108,6 +140,18 @@ def word(value: str) -> Any:
 def ground(value: str) -> Any:
     """What a decision rests on, in a word."""
     return _GROUNDS.get(value, value)
+
+
+@register.filter
+def rule_state(status: str) -> Any:
+    """In which state a rule is: one that is retired has ended."""
+    return _("ended") if status == "retired" else word(status)
+
+
+@register.filter
+def decided(code: str) -> Any:
+    """The outcome of a decision: that it permits, or why it does not."""
+    return _DECISIONS.get(code, code)
 
 
 @register.filter
@@ -150,6 +194,18 @@ def detail(access: Any) -> str:
         case {"to": to}:
             return str(to)
     return ""
+
+
+@register.filter
+def minute(text: str) -> str:
+    """A moment as JSON has it, to the minute."""
+    return text[:16].replace("T", " ")
+
+
+@register.filter
+def typed(moment: Any) -> str:
+    """A moment as its input takes it; what was no moment stays as it was typed."""
+    return f"{moment:%Y-%m-%dT%H:%M:%S}" if isinstance(moment, datetime) else str(moment or "")
 
 
 @register.filter

@@ -7,7 +7,7 @@ from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.timezone import now
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from hub.accounts.caller import Caller
 from hub.accounts.models import Client
@@ -15,12 +15,13 @@ from hub.catalog.models import Dataset, Field
 from hub.catalog.permissions import require_dataset_reviewer
 from hub.errors import HubError
 from hub.query.catalogue import visible_datasets
+from hub.query.decisions import secret_fields
 from hub.query.explaining import is_filter_told
-from hub.query.views import secret_fields
 from hub.web import forms
-from hub.web.member import faults_of, for_members, found, may
+from hub.web.member import acts_on, faults_of, for_members, found, may
 from policies import commands
 from policies.checks import MODES
+from policies.commands.keeping import regime
 from policies.lists import agreements_for, applications_for
 from policies.models import Agreement, Application
 from policies.permissions import require_applicant, require_either_side
@@ -44,12 +45,12 @@ def apply(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     unknown = secret_fields(caller, dataset.key)
     fields = _fields(dataset, unknown)
     if request.method != "POST":
-        return _form(request, dataset, fields, caller.agency, {"fields": _wished(dataset, fields)})
+        return _form(request, caller, dataset, fields, {"fields": _wished(dataset, fields)})
     said = forms.terms(request.POST, fields)
     try:
         application = commands.apply_for(actor=caller, dataset=dataset, unknown=unknown, **said)
     except HubError as error:
-        return _form(request, dataset, fields, caller.agency, said, error)
+        return _form(request, caller, dataset, fields, said, error)
     return redirect("application", application.pk)
 
 
@@ -60,33 +61,34 @@ def application(request: HttpRequest, caller: Caller, id: UUID) -> HttpResponseB
     return _application(request, caller, _found(caller, id))
 
 
-@require_POST
+@acts_on("application", "id")
 @for_members
 def answer(request: HttpRequest, caller: Caller, id: UUID, act: str) -> HttpResponseBase:
     """Ask for more, supplement, agree, refuse or withdraw."""
     thing = _found(caller, id)
     said: dict[str, Any] = {}
+    words = {name: request.POST.get(name, "").strip() for name in ("question", "note", "answer", "key")}
     try:
         match act:
             case "ask":
-                commands.ask_for_more(actor=caller, application=thing, question=request.POST.get("question", ""))
+                commands.ask_for_more(actor=caller, application=thing, question=words["question"])
             case "supplement":
                 unknown = secret_fields(caller, thing.dataset.key)
                 said = forms.terms(request.POST, _fields(thing.dataset, unknown))
-                note = request.POST.get("note", "")
-                commands.supplement(actor=caller, application=thing, note=note, unknown=unknown, **said)
+                commands.supplement(actor=caller, application=thing, note=words["note"], unknown=unknown, **said)
             case "agree":
                 said = forms.terms(request.POST, _fields(thing.dataset))
-                words = {name: request.POST.get(name, "").strip() for name in ("key", "answer")}
-                commands.agree_to(actor=caller, application=thing, **words, **said)
+                granted = {"key": words["key"], "answer": words["answer"], **said}
+                commands.agree_to(actor=caller, application=thing, **granted)
             case "refuse":
-                commands.refuse_application(actor=caller, application=thing, answer=request.POST.get("answer", ""))
+                commands.refuse_application(actor=caller, application=thing, answer=words["answer"])
             case "withdraw":
                 commands.withdraw_application(actor=caller, application=thing)
             case _:
                 raise Http404
     except HubError as error:
-        return _application(request, caller, _found(caller, id), said, error)
+        refused = {"faults": faults_of(error), "wrong": {act: faults_of(error)}, "words": words}
+        return _application(request, caller, _found(caller, id), said, status=error.status, **refused)
     return redirect("application", id)
 
 
@@ -97,7 +99,7 @@ def agreements(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     return _agreements(request, caller)
 
 
-@require_POST
+@acts_on("agreements")
 @for_members
 def end(request: HttpRequest, caller: Caller, key: str) -> HttpResponseBase:
     """End an agreement before its time."""
@@ -126,22 +128,24 @@ def _choices(dataset: Dataset, fields: list[Field], agency: str) -> dict[str, An
     """What the form of the terms offers; rows and modes are for agreement on conditional datasets alone."""
     clients = Client.objects.filter(agency__code=agency).select_related("agency").order_by("name")
     is_conditional = dataset.sharing_class == "conditional"
-    return {"fields": fields, "clients": list(map(str, clients)), "modes": MODES if is_conditional else ()}
+    modes = MODES if is_conditional else ()
+    return {"fields": fields, "clients": list(map(str, clients)), "modes": modes, "kinds": regime().kinds_of_law}
 
 
 def _form(
     request: HttpRequest,
+    caller: Caller,
     dataset: Dataset,
     fields: list[Field],
-    agency: str,
     said: dict[str, Any],
     error: HubError | None = None,
 ) -> HttpResponseBase:
     page = {
         "dataset": dataset,
         "said": said,
+        "may_apply": may(require_applicant, caller),
         "faults": faults_of(error) if error else (),
-        **_choices(dataset, fields, agency),
+        **_choices(dataset, fields, caller.agency),
     }
     return render(request, "web/policies/apply.html", page, status=error.status if error else 200)
 
@@ -151,7 +155,8 @@ def _application(
     caller: Caller,
     thing: Application,
     said: dict[str, Any] | None = None,
-    error: HubError | None = None,
+    status: int = 200,
+    **refused: Any,
 ) -> HttpResponseBase:
     is_open = thing.status in Application.OPEN
     is_asked = is_open and may(require_dataset_reviewer, caller, thing.dataset, "Answering applications")
@@ -165,10 +170,10 @@ def _application(
         "may_answer": is_asked,
         "may_supplement": is_asking and thing.status == Application.Status.INCOMPLETE,
         "may_withdraw": is_asking,
-        "faults": faults_of(error) if error else (),
+        **refused,
         **_choices(thing.dataset, _fields(thing.dataset, unknown), thing.agency.code),
     }
-    return render(request, "web/policies/application.html", page, status=error.status if error else 200)
+    return render(request, "web/policies/application.html", page, status=status)
 
 
 def _unseen(caller: Caller, thing: Application) -> frozenset[str]:

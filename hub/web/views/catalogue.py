@@ -5,7 +5,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -13,13 +13,16 @@ from django.views.decorators.http import require_safe
 
 from hub.accounts.caller import Caller
 from hub.accounts.models import Agency
+from hub.accounts.permissions import may_act
 from hub.catalog.models import SHARING_CLASSES, Dataset
 from hub.errors import HubError, NotFound
 from hub.operations.freshness import with_freshness
 from hub.query.catalogue import visible_datasets, with_access
+from hub.query.census import census
+from hub.query.decisions import decision_for
 from hub.query.door import Purpose, read_rows
 from hub.query.params import RowsQuery
-from hub.query.views import decision_for
+from hub.query.search import mentioning
 from hub.web.member import for_members
 from policies.explain import availability, explanation
 from policies.queries import manages
@@ -33,17 +36,20 @@ _PREVIEWED: Final = 10
 def home(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     """Every dataset that there is for the visitor, narrowed as they type."""
     asked = {name: request.GET.get(name, "").strip() for name in ("q", "agency", "theme", "class")}
-    found = _narrowed(visible_datasets(caller), asked)
-    total = found.count()
-    datasets = with_access(with_freshness(found.annotate(rows=F("relation__rows"))), caller)
-    everything = visible_datasets(caller)
+
+    def sought(datasets: QuerySet[Dataset]) -> QuerySet[Dataset]:
+        return _narrowed(datasets, asked)
+
+    found = sought(visible_datasets(caller)).annotate(rows=F("relation__rows"))
+    total = sum(census(caller, sought, ["class"])["class"].values())
+    everything = census(caller, lambda datasets: datasets, ["agency", "theme"])
     page = {
         "asked": asked,
-        "datasets": datasets.order_by("key")[:_SHOWN],
+        "datasets": with_access(with_freshness(found), caller).order_by("key")[:_SHOWN],
         "total": total,
         "is_cut": total > _SHOWN,
-        "agencies": Agency.objects.filter(pk__in=everything.values("agency")).order_by("name"),
-        "themes": everything.exclude(theme="").order_by("theme").values_list("theme", flat=True).distinct(),
+        "agencies": Agency.objects.filter(code__in=everything["agency"]).order_by("name"),
+        "themes": [theme for theme in everything["theme"] if theme],
         "classes": SHARING_CLASSES,
     }
     is_part = request.headers.get("HX-Request") == "true"
@@ -71,6 +77,7 @@ def dataset(request: HttpRequest, caller: Caller, key: str) -> HttpResponseBase:
         "access": availability(decision),
         "fields": [{**field, "field": described[field["name"]]} for field in told["fields"]],
         "preview": _preview(caller, key, agreement) if decision.permit else None,
+        "may_load": thing.status != Dataset.Status.RETIRED and may_act(caller, "load", thing.agency.code, thing),
         "agreement": agreement,
         "curl": _curl(key, agreement),
         "address": f"{settings.HUB_URL}/api/v1/datasets/{key}",
@@ -79,12 +86,7 @@ def dataset(request: HttpRequest, caller: Caller, key: str) -> HttpResponseBase:
 
 
 def _narrowed(datasets: QuerySet[Dataset], asked: dict[str, str]) -> QuerySet[Dataset]:
-    for text in asked["q"].split():
-        places = ("key", "title", "title_zh", "description", "description_zh", "agency__name", "agency__name_zh")
-        match = Q(keywords__icontains=text)
-        for place in places:
-            match |= Q(**{f"{place}__icontains": text})
-        datasets = datasets.filter(match)
+    datasets = mentioning(datasets, asked["q"])
     columns = {"agency": "agency__code", "theme": "theme", "class": "sharing_class"}
     return datasets.filter(**{column: asked[name] for name, column in columns.items() if asked[name]})
 

@@ -1,17 +1,20 @@
 """People and agencies: invited, given roles, removed; made, switched off."""
 
+from typing import Any
+
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from hub.accounts.caller import Caller
 from hub.accounts.commands import create_agency, remove_member, set_member, switch_agency
-from hub.accounts.models import MEMBER_ROLES, ROLES, Agency, Membership
+from hub.accounts.models import MEMBER_ROLES, ROLES, Agency, Membership, Team
+from hub.accounts.stewardship import held_by
 from hub.errors import HubError
-from hub.web.member import faults_of, for_members
+from hub.web.member import acts_on, faults_of, for_members
 
 
 @never_cache
@@ -24,15 +27,16 @@ def people(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     agency = get_object_or_404(Agency, code=code)
     if request.method != "POST":
         return _people(request, caller, agency)
-    email = request.POST.get("email", "")
+    email, roles = request.POST.get("email", ""), request.POST.getlist("roles")
     try:
-        _, link = set_member(actor=caller, agency=agency, email=email, roles=request.POST.getlist("roles"))
+        _, link = set_member(actor=caller, agency=agency, email=email, roles=roles)
     except HubError as error:
-        return _people(request, caller, agency, faults=faults_of(error), email=email, status=error.status)
+        typed = {"faults": faults_of(error), "email": email, "chosen": roles}
+        return _people(request, caller, agency, status=error.status, **typed)
     return _people(request, caller, agency, invited=email, link=f"{settings.HUB_URL}{link}" if link else "")
 
 
-@require_POST
+@acts_on("people")
 @for_members
 def remove(request: HttpRequest, caller: Caller, id: int) -> HttpResponseBase:
     """End a membership in the visitor's agency; administrators of the hub end any."""
@@ -61,7 +65,7 @@ def agencies(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     return redirect("agencies")
 
 
-@require_POST
+@acts_on("agencies")
 @for_members
 def switch(request: HttpRequest, caller: Caller, code: str) -> HttpResponseBase:
     """Switch an agency off, or on again."""
@@ -83,10 +87,26 @@ def _people(
         "has_mail": settings.HUB_HAS_MAIL,
         "roles": ROLES if is_administrator else MEMBER_ROLES,
         "may_change": is_administrator or caller.has_role("reviewer"),
+        "teams": _teams(agency),
         "agencies": Agency.objects.order_by("name") if is_administrator else (),
         **more,
     }
     return render(request, "web/people.html", page, status=status)
+
+
+def _teams(agency: Agency) -> list[dict[str, Any]]:
+    teams = Team.objects.filter(agency=agency).select_related("group").prefetch_related("group__user_set")
+    return [
+        {
+            "name": team.name,
+            "members": sorted(user.email for user in team.group.user_set.all()),
+            "stewardships": [
+                {"kind": thing._meta.model_name, "key": thing.key, "acts": acts}
+                for thing, acts in held_by(team).items()
+            ],
+        }
+        for team in teams.order_by("name")
+    ]
 
 
 def _agencies(request: HttpRequest, caller: Caller, *, status: int = 200, **more: object) -> HttpResponseBase:

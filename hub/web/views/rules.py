@@ -5,7 +5,7 @@ from typing import Any, Final
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from hub.accounts.caller import Caller
 from hub.accounts.models import Agency
@@ -15,9 +15,10 @@ from hub.errors import HubError
 from hub.query.rehearsal import MAX_DAYS, rehearse
 from hub.query.trial import warnings_on
 from hub.web import forms
-from hub.web.member import faults_of, for_members, found, may
+from hub.web.member import acts_on, faults_of, for_members, found, may
 from policies import commands
 from policies.checks import MODES
+from policies.commands.keeping import regime
 from policies.ledger import exceptions_of, is_overdue, problem_of
 from policies.lists import rules_for
 from policies.models import Rule
@@ -35,7 +36,9 @@ def rules(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     listed = rules_for(caller).filter(**({"status": status} if status else {})).order_by("key", "id")[:_SHOWN]
     order = (Rule.Status.DRAFT, Rule.Status.APPROVED, Rule.Status.RETIRED)
     shown = sorted(map(_told, listed), key=lambda told: order.index(told["rule"].status))
-    return render(request, "web/policies/rules.html", {"rules": shown, "status": status, "statuses": order})
+    may_draft = caller.has_role("publisher", "reviewer", "authority")
+    page = {"rules": shown, "status": status, "statuses": order, "may_draft": may_draft}
+    return render(request, "web/policies/rules.html", page)
 
 
 @require_http_methods(["GET", "POST"])
@@ -43,7 +46,8 @@ def rules(request: HttpRequest, caller: Caller) -> HttpResponseBase:
 def draft(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     """The form of a new rule."""
     if request.method != "POST":
-        said = {"target": request.GET.get("target", ""), "party": "everyone", "effect": "prohibit"}
+        target = request.GET.get("target", "")
+        said = {"target": target, "party": "everyone", "effect": "" if "#" in target else "prohibit"}
         return _form(request, None, {**said, "key": ""})
     key, said = request.POST.get("key", "").strip(), forms.rule(request.POST)
     try:
@@ -75,7 +79,7 @@ def rule(request: HttpRequest, caller: Caller, key: str) -> HttpResponseBase:
     return _rule(request, caller, found(rules_for(caller), key))
 
 
-@require_POST
+@acts_on("rule", "key")
 @for_members
 def change(request: HttpRequest, caller: Caller, key: str, act: str) -> HttpResponseBase:
     """Approve, confirm or retire a rule."""
@@ -91,7 +95,7 @@ def change(request: HttpRequest, caller: Caller, key: str, act: str) -> HttpResp
     return redirect("rule", key)
 
 
-@require_POST
+@acts_on("rule", "key")
 @for_members
 def rehearsal(request: HttpRequest, caller: Caller, key: str) -> HttpResponseBase:
     """What the rule, or its end, would give and take, by the reads of the last days."""
@@ -136,7 +140,8 @@ def _told(rule: Rule) -> dict[str, Any]:
 def _form(
     request: HttpRequest, rule: Rule | None, said: dict[str, Any], error: HubError | None = None
 ) -> HttpResponseBase:
-    page = {"rule": rule, "said": said, "modes": MODES, "faults": faults_of(error) if error else ()}
+    faults = faults_of(error) if error else ()
+    page = {"rule": rule, "said": said, "modes": MODES, "kinds": regime().kinds_of_law, "faults": faults}
     return render(request, "web/policies/rule_form.html", page, status=error.status if error else 200)
 
 

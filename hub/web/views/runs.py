@@ -8,16 +8,19 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from connectors.commands import drop_run, release_run
 from connectors.models import Run
 from connectors.permissions import require_loader
 from connectors.queries import pace_of
+from connectors.uploads import bring_file
 from hub.accounts.caller import Caller
-from hub.errors import HubError
+from hub.errors import FieldError, HubError, Invalid
+from hub.query.catalogue import visible_datasets
 from hub.store.models import Rejected
-from hub.web.member import for_members, may
+from hub.web.member import acts_on, for_members, may
+from hub.web.sentences import said
 
 _SHOWN: Final = 50
 _REJECTS: Final = 100
@@ -54,7 +57,27 @@ def run(request: HttpRequest, caller: Caller, id: UUID) -> HttpResponseBase:
     return render(request, "web/run_state.html" if is_part else "web/run.html", page)
 
 
-@require_POST
+@acts_on("dataset", "key")
+@for_members
+def upload(request: HttpRequest, caller: Caller, key: str) -> HttpResponseBase:
+    """Load a file that the visitor brings; on to the page of its run."""
+    dataset = get_object_or_404(visible_datasets(caller), key=key)
+    file = request.FILES.get("file")
+    try:
+        if file is None:
+            raise Invalid("There is no file.", errors=[FieldError("file", "required", "Choose a file.")])
+        missing = {"missing": [""]} if "missing" in request.POST else {}
+        mode = request.POST.get("mode", "")
+        started = bring_file(
+            actor=caller, dataset=dataset, name=file.name or "", chunks=file.chunks(), mode=mode, **missing
+        )
+    except HubError as error:
+        messages.error(request, said(error.message, error.hint))
+        return redirect("dataset", key)
+    return redirect("run", started.pk)
+
+
+@acts_on("run", "id")
 @for_members
 def decide(request: HttpRequest, caller: Caller, id: UUID, act: str) -> HttpResponseBase:
     """A person's word on a held run: it goes on, or is dropped."""
@@ -65,7 +88,7 @@ def decide(request: HttpRequest, caller: Caller, id: UUID, act: str) -> HttpResp
     try:
         command(actor=caller, run=thing)
     except HubError as error:
-        messages.error(request, f"{error.message} {error.hint}".strip())
+        messages.error(request, said(error.message, error.hint))
     return redirect("run", id)
 
 

@@ -7,13 +7,13 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from hub.accounts.caller import Caller
 from hub.accounts.commands import create_client, issue_token, revoke_token, rotate_token
 from hub.accounts.models import Agency, Client, Token
 from hub.errors import HubError
-from hub.web.member import faults_of, for_members
+from hub.web.member import acts_on, faults_of, for_members
 
 
 @never_cache
@@ -32,12 +32,12 @@ def tokens(request: HttpRequest, caller: Caller) -> HttpResponseBase:
         scopes = request.POST.get("scopes", "").split()
         secret = issue_token(actor=caller, client=client, scopes=scopes, lifetime=lifetime)[1]
     except HubError as error:
-        return _page(request, caller, faults=faults_of(error), status=error.status)
+        return _page(request, caller, faults=faults_of(error), words=request.POST, status=error.status)
     return _page(request, caller, secret=secret)
 
 
 @never_cache
-@require_POST
+@acts_on("tokens")
 @for_members
 def change(request: HttpRequest, caller: Caller, id: UUID, act: str) -> HttpResponseBase:
     """Revoke a token, or rotate it: its successor is shown this once."""

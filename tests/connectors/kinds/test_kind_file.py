@@ -313,6 +313,16 @@ def test_json_lines_keep_digits_and_reject_by_line(folder: Path) -> None:
     assert [(reject.position, reject.code) for reject in batch.rejects] == [(2, "not-json"), (3, "not-an-object")]
 
 
+def test_record_with_a_value_too_deep_is_kept_out_alone(folder: Path) -> None:
+    deep = ['{"a": ' + '{"a":' * depth + "1" + "}" * depth + "}" for depth in (700, 20_000)]
+    (folder / "a.ndjson").write_text("\n".join(['{"a": 1}', *deep, '{"a": 2}']))
+
+    (batch,) = File({"url": f"{folder.as_uri()}/a.ndjson"}, {}).read(Extract({}, ("a",)))
+
+    assert batch.count == 2
+    assert [(reject.position, reject.code) for reject in batch.rejects] == [(2, "depth"), (3, "not-json")]
+
+
 def test_json_document_takes_records_from_a_path(folder: Path) -> None:
     (folder / "a.json").write_text('{"data": {"items": [{"a": 1}]}}')
     source = File({"url": f"{folder.as_uri()}/"}, {})

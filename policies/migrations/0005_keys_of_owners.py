@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('accounts', '0005_tokens_of_one_agreement'),
         ('catalog', '0003_stewardship'),
-        ('policies', '0003_stewardship'),
+        ('policies', '0004_catalogue_rules_index'),
     ]
 
     operations = [
