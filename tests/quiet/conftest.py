@@ -44,9 +44,10 @@ def _ask_all(world: World, *, is_changing: bool) -> Answers:
 
     With ``is_changing`` that load brings other hidden cells and rows, else nothing new at all.
     """
-    reader, desk = (Tape(world.client(name)) for name in ("reader", "desk"))
-    member, publisher, head = people = [Tape(world.member(name)) for name in ("member", "desk", "head")]
-    passer_by, ids = Tape(Browser()), world.ids()
+    made: set[str] = set()
+    reader, desk = (Tape(world.client(name), made) for name in ("reader", "desk"))
+    member, publisher, head = people = [Tape(world.member(name), made) for name in ("member", "desk", "head")]
+    passer_by, ids = Tape(Browser(), set()), world.ids()
     doors.visit(member)
     corpus.ask_openly(reader)
     corpus.ask_catalogue(reader)
@@ -59,17 +60,20 @@ def _ask_all(world: World, *, is_changing: bool) -> Answers:
         doors.ask_by_id(client, ids)
     doors.pass_by(passer_by)
     doors.try_changes(desk)
-    doors.name_things(desk)
+    doors.bring_files(publisher)
+    doors.bring_files(desk)
     for client in (reader, desk):
         doors.ask_parameters(client)
     held = corpus.hold(reader)
     corpus.probe(reader, random.Random(world.seed), size=5)
+    doors.name_things(desk)
     world.load_again(Hidden(world.hidden.mark, world.seed + 1_000) if is_changing else None)
     corpus.go_on(reader, held)
     corpus.ask_openly(reader)
     for person in people:
         pages.act(person, ids)
         doors.grant(person)
+        doors.invite(person)
     doors.visit_by_id(head, ids)
     for person in people:
         pages.look(person, ids)

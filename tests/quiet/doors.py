@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
+from django.core.files.uploadedfile import SimpleUploadedFile
+
 from tests.quiet.corpus import FIELDS, hidden_names
 from tests.quiet.hidden import MARKS
 from tests.quiet.tape import Tape
 
 _PAGES = ("/", "/runs", "/tokens", "/people", "/agencies", "/profile")
 _FORMS = ("/agencies/dot/switch", "/agencies/none/switch", "/profile", "/people", "/agencies", "/tokens")
-_MEMBERSHIPS = range(4, 14)
-"""The numbers of other agencies' memberships, and of none."""
 
 
 def visit(tape: Tape) -> None:
@@ -26,8 +26,8 @@ def visit(tape: Tape) -> None:
         tape.get("/", {"class": kind, "agency": "dot"})
     for path in _FORMS:
         tape.ask("post", path, {"agency": "dot"})
-    for number in _MEMBERSHIPS:
-        tape.ask("post", f"/people/{number}/remove")
+    for name in hidden_names("0"):
+        tape.ask("post", f"/people/{name}@dot.example/remove", {"agency": "dot"})
     tape.get("/people", {"agency": "dot"})
     for path in ("datasets", "events", "datasets/dot.flights", "datasets/dot.flights/rows", "agreements", "rules"):
         tape.get(path)
@@ -44,7 +44,13 @@ def visit_hidden(tape: Tape) -> None:
 
 def ask_by_id(tape: Tape, ids: Mapping[str, Sequence[str]]) -> None:
     """Things that have no name: hidden ones, one's own, and none; ``ids`` are by the list that they are in."""
-    acts = {"runs": ("cancel",), "tokens": ("revoke", "rotate"), "clients": (), "events": ()}
+    acts = {
+        "runs": ("cancel", "release", "drop"),
+        "teams": ("end",),
+        "tokens": ("revoke", "rotate"),
+        "clients": (),
+        "events": (),
+    }
     acts["applications"] = ("ask", "supplement", "agree", "refuse", "withdraw")
     for path, of in acts.items():
         for number in ids[path]:
@@ -61,6 +67,8 @@ def visit_by_id(tape: Tape, ids: Mapping[str, Sequence[str]]) -> None:
     """The pages of the same things."""
     for number in ids["runs"]:
         tape.get(f"/runs/{number}", Accept="text/html")
+        for act in ("release", "drop", "none"):
+            tape.ask("post", f"/runs/{number}/{act}")
     for number in ids["tokens"]:
         tape.ask("post", f"/tokens/{number}/revoke")
 
@@ -93,25 +101,36 @@ def ask_parameters(tape: Tape) -> None:
 
 
 def grant(tape: Tape) -> None:
-    """Make agreements on one's own data under keys, and for programs, that are hidden; one of them is made."""
+    """Make agreements on one's own data under keys that are hidden, and for programs that are another agency's."""
     ours = {**_AGREEMENT, "dataset": "ops.own", "agency": "met"}
-    for key in (*hidden_names("deal0"), "ops-cases", "ops.granted"):
+    for key in (*hidden_names("deal1"), "ops-cases", "granted"):
         tape.ask("post", "agreements", {**ours, "key": key})
     for name in hidden_names("app0"):
-        tape.ask("post", "agreements", {**ours, "key": "ops.more", "agency": "dot", "clients": [f"dot/{name}"]})
+        tape.ask("post", "agreements", {**ours, "key": "more", "clients": [f"dot/{name}"]})
+
+
+def invite(tape: Tape) -> None:
+    """Make people members of one's own agency who are known elsewhere in this hub, in the other one or in neither."""
+    for name in hidden_names("0"):
+        tape.ask("post", "/people", {"email": f"{name}@dot.example", "roles": ["requester"]})
+        tape.ask("post", f"/people/{name}@dot.example/remove")
+
+
+def bring_files(tape: Tape) -> None:
+    """Files for what is hidden, for others' and for one's own, which a stream fills."""
+    for key in ("ops.own", "dot.flights", *(f"dot.{name}" for name in hidden_names("vault"))):
+        for address in (f"/api/v1/datasets/{key}/uploads", f"/datasets/{key}/upload"):
+            tape.ask("post", address, {"file": SimpleUploadedFile("x.csv", b"id,label\n1,x\n")})
 
 
 def name_things(tape: Tape) -> None:
-    """Give things of one's own the keys of what is hidden, and rules programs that are; a few things are made."""
-    for name in (*hidden_names("rule0f"), *hidden_names("sketch0"), "risky", "ops.ours"):
+    """Give things of one's own the keys of what is hidden: all of it is made."""
+    for name in (*hidden_names("rule0d"), *hidden_names("sketch1"), "risky", "ours"):
         tape.ask("post", "rules/rehearse", {**_RULE, "target": "ops.own", "key": name})
         tape.ask("post", "rules", {**_RULE, "target": "ops.own", "key": name})
-    for name in hidden_names("app0"):
-        tape.ask("post", "rules", {**_RULE, "target": "ops.own", "key": "ops.theirs", "party": f"client:dot/{name}"})
-        tape.get("datasets/ops.own/access", {"as": f"client:dot/{name}"})
-    for name in (*hidden_names("met-air"), *hidden_names("flights"), "ops.flights"):
-        tape.ask("post", "streams", {**_STREAM, "key": name})
-    for name in (*hidden_names("files0"), "ops.more"):
+    for name in (*hidden_names("met-air"), *hidden_names("permits"), "flights"):
+        tape.ask("post", "streams", {**_STREAM, "mode": "append", "key": name})
+    for name in (*hidden_names("files1"), "more"):
         tape.ask("post", "sources", {**_SOURCE, "key": name})
 
 
@@ -167,11 +186,11 @@ _NAMES = {
 }
 """By parameter, what it names; for all others a rule will do."""
 _NONE = "00000000-0000-4000-8000-000000000000"
-_STREAM = {"key": "ops.ours", "source": "ops-files", "dataset": "ops.own", "select": {"path": "x.csv"}}
-_RULE = {"party": "everyone", "effect": "prohibit", "reason": "x", "key": "ops.ours"}
+_STREAM = {"key": "ours", "source": "ops-files", "dataset": "ops.own", "select": {"path": "x.csv"}}
+_RULE = {"party": "everyone", "effect": "prohibit", "reason": "x", "key": "ours"}
 _SOURCE = {"agency": "ops", "kind": "file", "config": {"url": "file://${env:WORLD_DIR}/"}}
 _AGREEMENT = {
-    "key": "ops.ours",
+    "key": "ours",
     "agency": "ops",
     "fields": {"id": "clear"},
     "purpose": "x",

@@ -17,9 +17,9 @@ _UNSEEN = [
     *(f"dot.{name}" for name in hidden_names("draft")),
 ]
 _RULES = ("own-label", "risky", *hidden_names("rule0f"), *hidden_names("sketch0"))
-_TAKEN = (*_RULES, "dot.ours")
+_TAKEN = ("own-label", "risky", *hidden_names("rule1f"), *hidden_names("sketch2"))
 _DEALS = ("ops-cases", *hidden_names("deal0"))
-_PARTIES = ("agency:met", "client:met/station", *(f"client:dot/{name}" for name in hidden_names("app0")))
+_PARTIES = ("agency:met", "client:met/station", "client:met/none")
 _BASIS = {"basis_title": "Statistics Act", "basis_article": "7", "basis_url": "", "basis_kind": "law"}
 _RULE = {"party": "everyone", "effect": "prohibit", "reason": "x", **_BASIS}
 _TERMS = {"access-id": "clear", "purpose": "Statistics", "valid_to": "2030-01-01T00:00:00", **_BASIS}
@@ -50,7 +50,7 @@ def act(tape: Tape, ids: Mapping[str, Sequence[str]]) -> None:
     _ask(tape)
     for number in ids["applications"]:
         said = {**_TERMS, "question": "Why?", "note": "So.", "answer": "No."}
-        for key in hidden_names("deal0"):
+        for key in hidden_names("deal1"):
             tape.ask("post", f"/applications/{number}/agree", {**said, "key": key})
         for answer in _ANSWERS:
             tape.ask("post", f"/applications/{number}/{answer}", said)
@@ -62,12 +62,12 @@ def _restrict(tape: Tape) -> None:
     """Rules: drafted, changed, rehearsed, approved, confirmed and ended."""
     secrets = [f"dot.flights#{name}" for name in hidden_names("codename")]
     for target in ("ops.own", "ops.own#label", "ops.*", "*", "dot.flights", "dot.*", *secrets, *_UNSEEN):
-        tape.ask("post", "/new-rule", {**_RULE, "key": "ops.drafted", "target": target})
+        tape.ask("post", "/new-rule", {**_RULE, "key": "drafted", "target": target})
     for party in _PARTIES:
-        tape.ask("post", "/new-rule", {**_RULE, "key": "ops.theirs", "target": "ops.own", "party": party})
+        tape.ask("post", "/new-rule", {**_RULE, "key": "theirs", "target": "ops.own", "party": party})
     for key in _TAKEN:
         tape.ask("post", "/new-rule", {**_RULE, "key": key, "target": "ops.own"})
-    for key in ("ops.drafted", "ops.theirs", *_RULES):
+    for key in ("drafted", "theirs", *_RULES):
         tape.ask("post", f"/rules/{key}/edit", {**_RULE, "target": "ops.own", "filter": "label = 'row 001'"})
         tape.ask("post", f"/rules/{key}/rehearsal", {"days": "30"})
         tape.ask("post", f"/rules/{key}/rehearsal", {"end": "1"})

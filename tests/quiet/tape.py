@@ -55,9 +55,13 @@ class Entry:
 
 @dataclass
 class Tape:
-    """Asks as one caller and keeps the answers; ids are numbered in the order in which they first appear."""
+    """Asks as one caller and keeps the answers; ids are numbered in the order in which they first appear.
+
+    ``made`` are the hidden words that somebody of the caller's agency has called a thing of its own by.
+    """
 
     browser: Browser
+    made: set[str]
     entries: list[Entry] = field(default_factory=list)
     _ids: dict[str, str] = field(default_factory=dict)
     _asked: set[str] = field(default_factory=set)
@@ -88,7 +92,9 @@ class Tape:
     def _keep(self, asked: str, route: str, reply: Reply) -> None:
         said = "\n".join([str(reply.status), *(f"{n}: {v}" for n, v in sorted(reply.headers.items())), "", reply.text])
         self._asked |= _canaries(asked)
-        echoed = self._asked if "/events" in asked else _canaries(asked)
+        if reply.status in (201, 302) and not asked.startswith("GET"):
+            self.made |= _canaries(asked)
+        echoed = self.made | (self._asked if "/events" in asked else _canaries(asked))
         plain = self._plain(said)  # a cursor or token may hold any letters by chance
         self.entries.append(Entry(self._plain(asked), plain, frozenset(_canaries(plain) - echoed), reply.status, route))
 

@@ -15,7 +15,7 @@ from connectors.models import Run, Stream
 from connectors.runner import carry_out
 from hub.accounts.caller import HUB, Caller
 from hub.accounts.commands import issue_token
-from hub.accounts.models import Agency, Client, Epoch, Membership, Token, User
+from hub.accounts.models import Agency, Client, Epoch, Membership, Team, Token, User
 from hub.accounts.queries import caller_for_user, caller_named
 from hub.audit.models import Event
 from hub.catalog.models import Dataset
@@ -29,8 +29,6 @@ from policies.models import Application
 from tests.quiet.hidden import MARKS, Hidden
 from tests.quiet.manifest import END, Shape, manifest
 from tests.quiet.rows import write_rows
-
-PASSWORD = "correct horse battery"
 
 
 @dataclass
@@ -49,11 +47,8 @@ class World:
 
     def member(self, name: str) -> Browser:
         """A browser in which a person is signed in."""
-        user = User.objects.get(email=f"{name}@ops.example")
-        user.set_password(PASSWORD)
-        user.save()
         browser = Browser()
-        assert browser.login(username=user.email, password=PASSWORD)
+        browser.force_login(User.objects.get(email=f"{name}@ops.example"))
         return browser
 
     def ids(self) -> dict[str, list[str]]:
@@ -63,6 +58,7 @@ class World:
             "runs": Run.objects.filter(stream__dataset__key="dot.flights"),
             "tokens": Token.objects.filter(client__agency__code="met"),
             "clients": Client.objects.filter(agency__code="dot"),
+            "teams": Team.objects.filter(agency__code="dot"),
             "events": Event.objects.filter(kind="agreement.made"),
             "applications": Application.objects.filter(agency__code="met", dataset__key="dot.cases"),
         }
@@ -70,6 +66,7 @@ class World:
             "runs": Run.objects.filter(stream__dataset__key="ops.own"),
             "tokens": Token.objects.filter(client__name="reader"),
             "clients": Client.objects.filter(name="reader"),
+            "teams": Team.objects.filter(agency__code="ops"),
             "events": Event.objects.filter(dataset="ops.own", kind="rows.read"),
             "applications": Application.objects.exclude(agency__code="met", dataset__key="dot.cases").order_by(
                 "submitted_at"
@@ -148,7 +145,7 @@ def _let_others_work(hidden: Hidden) -> None:
     for client in Client.objects.exclude(agency__code="ops").select_related("agency"):
         for _ in hidden.some(0, 3):
             issue_token(actor=HUB, client=client, lifetime=timedelta(days=hidden.draw.randint(1, 300)))
-    for i in hidden.some(0, 3):
+    for i in hidden.some(3, 5):
         words = {"key": f"{hidden.name('sketch')}{i}", "reason": hidden.text(), "party": "agency:ops"}
         draft_rule(actor=HUB, target="dot.flights", effect="prohibit", **words)
     station = Browser(
