@@ -1,4 +1,4 @@
-"""Keys are each owner's own: nobody hears of another's, and an address that fits several says which there are."""
+"""What others have is told by no refusal: keys are each owner's own, and programs are known to who writes rules."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -18,9 +18,10 @@ from hub.accounts.queries import caller_for_token
 from hub.accounts.stewardship import held_by
 from hub.catalog.commands import publish_dataset, register_dataset
 from hub.catalog.models import Dataset
-from hub.errors import Conflict, HubError
-from hub.query.explaining import explained
+from hub.errors import Conflict, Forbidden, HubError
+from hub.query.explaining import explained, explained_as
 from policies.commands import draft_rule, edit_rule, make_agreement
+from policies.facts import Party
 from policies.lists import agreements_for, rules_for
 from policies.models import Agreement, Rule
 from tests.cast import agency, member
@@ -209,3 +210,37 @@ def test_team_looks_after_its_own_agency_s_rule() -> None:
     team = make_team(actor=HUB, agency=agency("dot"), name="desk", stewardships=[{"rule": "k", "acts": ["edit"]}])
 
     assert list(held_by(team)) == [mine]
+
+
+def _naming(actor: Caller, program: str) -> list[Callable[[], object]]:
+    """The ways in which somebody names a program where ``dot.flights`` is concerned."""
+    dataset = Dataset.objects.get(key="dot.flights")
+    return [
+        lambda: _rule(actor, f"rule-{Rule.objects.count()}", of="dot.flights", party=f"client:{program}"),
+        lambda: _agreement(actor, f"deal-{Agreement.objects.count()}", of="dot.flights", clients=[program]),
+        lambda: explained_as(actor, dataset, Party.parse(f"client:{program}")),
+    ]
+
+
+def test_whoever_writes_rules_names_any_program_that_exists() -> None:
+    create_client(actor=HUB, agency=agency("ops"), name="map")
+    owner = member("dot", "publisher", "reviewer")
+
+    assert all(name() for name in _naming(owner, "ops/map"))
+    for name in _naming(owner, "ops/none"):
+        with pytest.raises(HubError, match="no client"):
+            name()
+
+
+@pytest.mark.parametrize(("code", "roles"), [("met", ("publisher", "reviewer")), ("ops", ("requester",)), ("dot", ())])
+def test_nobody_else_learns_whether_a_program_exists(code: str, roles: tuple[str, ...]) -> None:
+    create_client(actor=HUB, agency=agency("ops"), name="map")
+    outsider = member(code, *roles)
+
+    for there, none in zip(_naming(outsider, "ops/map"), _naming(outsider, "ops/none"), strict=True):
+        said = []
+        for name in (there, none):
+            with pytest.raises(Forbidden) as refused:
+                name()
+            said.append((refused.value.message, refused.value.hint))
+        assert said[0] == said[1]

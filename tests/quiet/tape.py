@@ -1,8 +1,11 @@
 """Everything that one caller asked and was answered, in a form that two hubs can be compared in."""
 
 import json
+import random
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
@@ -42,6 +45,11 @@ class Reply:
         return json.loads(self.text)
 
 
+UNASKED = Reply(0, {}, "")
+_FIRST = 2
+"""So many questions of each kind are always asked."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """One question, and the answer without what chance and clock put in."""
@@ -57,14 +65,18 @@ class Entry:
 class Tape:
     """Asks as one caller and keeps the answers; ids are numbered in the order in which they first appear.
 
-    ``made`` are the hidden words that somebody of the caller's agency has called a thing of its own by.
+    ``made`` are the hidden words that somebody of the caller's agency has called a thing of its own by. Of questions
+    of one kind only a ``share`` is asked, always the same.
     """
 
     browser: Browser
     made: set[str]
+    share: float = 1
     entries: list[Entry] = field(default_factory=list)
     _ids: dict[str, str] = field(default_factory=dict)
     _asked: set[str] = field(default_factory=set)
+    _of_kind: Counter[str] = field(default_factory=Counter)
+    _draw: random.Random = field(default_factory=lambda: random.Random(7))
 
     def get(self, path: str, params: Mapping[str, Any] | None = None, /, **headers: str) -> Reply:
         return self.ask("get", path, params or {}, **headers)
@@ -76,9 +88,23 @@ class Tape:
         more = {}
         if method not in ("get", "head") and not path.startswith("/"):
             data, more = json.dumps(data or {}), {"content_type": "application/json"}
+        asked, route = f"{method.upper()} {address} {data or ''} {sent or ''}", _route(address)
+        if self._is_passed_over(asked, route, data):
+            return UNASKED
         reply = _read(getattr(self.browser, method)(address, data, headers=sent, **more))
-        self._keep(f"{method.upper()} {address} {data or ''} {sent or ''}", _route(address), reply)
+        if method == "post" and reply.status in (201, 302):
+            self.made |= _canaries(str(data))
+        self._keep(asked, route, reply)
         return reply
+
+    def _is_passed_over(self, asked: str, route: str, data: Any) -> bool:
+        """Of questions alike but for what they name, the first few are asked and ``share`` of the others."""
+        if self.share == 1:
+            return False
+        marks = sorted({word[:3] for word in _canaries(asked)})
+        kind = f"{asked.split()[0]} {route} {sorted(data) if isinstance(data, Mapping) else ''} {marks}"
+        self._of_kind[kind] += 1
+        return self._of_kind[kind] > _FIRST and self._draw.random() > self.share
 
     def pages(self, path: str, params: Mapping[str, Any], /, **headers: str) -> list[str]:
         """Ask for page after page to the end; answers the cursors that led on."""
@@ -92,8 +118,6 @@ class Tape:
     def _keep(self, asked: str, route: str, reply: Reply) -> None:
         said = "\n".join([str(reply.status), *(f"{n}: {v}" for n, v in sorted(reply.headers.items())), "", reply.text])
         self._asked |= _canaries(asked)
-        if reply.status in (201, 302) and not asked.startswith("GET"):
-            self.made |= _canaries(asked)
         echoed = self.made | (self._asked if "/events" in asked else _canaries(asked))
         plain = self._plain(said)  # a cursor or token may hold any letters by chance
         self.entries.append(Entry(self._plain(asked), plain, frozenset(_canaries(plain) - echoed), reply.status, route))
@@ -106,6 +130,16 @@ class Tape:
         text = _PAGE_MOMENT.sub(r"\1<moment>\2<moment>", _MOMENT.sub("<moment>", text))
         text = _EXPIRES.sub("<moment>", _PAGE_WORDS.sub("<moment>", _PAGE_CLOCK.sub("<moment>", text)))
         return _SIGNED.sub(":<signed>", _CSRF.sub("<csrf>", _TOKEN.sub("<token>", text)))
+
+
+@contextmanager
+def thinned(tapes: list[Tape], share: float) -> Iterator[None]:
+    """Within, each asks ``share`` of what is much alike."""
+    for tape in tapes:
+        tape.share = share
+    yield
+    for tape in tapes:
+        tape.share = 1
 
 
 def _route(address: str) -> str:

@@ -135,7 +135,7 @@ def test_people_are_invited_and_removed_by_their_reviewer(
 
 def test_page_tells_a_reviewer_nothing_of_the_person_elsewhere(signed_in: SignedIn) -> None:
     signed_in("water", "publisher")
-    set_member(actor=HUB, agency=Agency.objects.get(code="water"), email="waits@water.example", roles=[])
+    set_member(actor=HUB, agency=Agency.objects.get(code="water"), email="pending@water.example", roles=[])
     browser = signed_in("city", "reviewer")
 
     def told(email: str) -> str:
@@ -143,7 +143,7 @@ def test_page_tells_a_reviewer_nothing_of_the_person_elsewhere(signed_in: Signed
         browser.post(f"/people/{email}/remove")
         return re.sub(r'value="[A-Za-z0-9]{64}"|nonce="[^"]*"', "", page).replace(email, "<address>")
 
-    known, waiting, new = map(told, ("publisher@water.example", "waits@water.example", "nobody@water.example"))
+    known, waiting, new = map(told, ("publisher@water.example", "pending@water.example", "nobody@water.example"))
 
     assert "&lt;address&gt;" not in new
     assert "<address> is a member now" in new
