@@ -19,7 +19,9 @@ from tests.quiet.hidden import CANARY
 _ID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|(?<=\w-)[0-9a-f]{8}\b")
 _MOMENT = re.compile(r"\b20\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d\.\d{6}(?:Z|\+00:00)?")
 _PAGE_MOMENT = re.compile(r"(datetime=\")[^\"]*(\">)[^<]*")
-_PAGE_CLOCK = re.compile(r"(?<=<(?:td|dd)>)(?:20\d\d-\d\d-\d\d )?\d\d:\d\d(?::\d\d)?(?: UTC)?(?=<)")
+_PAGE_CLOCK = re.compile(
+    r"(?:(?<=<(?:td|dd)>)|(?<=<td class=\"when\">))(?:20\d\d-\d\d-\d\d )?\d\d:\d\d(?::\d\d)?(?: UTC)?(?=<)"
+)
 _PAGE_WORDS = re.compile(
     r"(?<=<dd>)20\d\d-\d\d-\d\d \d\d:\d\d(?= –)|(?<=ended )20\d\d-\d\d-\d\d \d\d:\d\d(?= by)"
     r"|(?<=value=\")20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(?=\")"
@@ -27,7 +29,7 @@ _PAGE_WORDS = re.compile(
 _CURSOR = re.compile(r"\bgAAAA[\w-]+")
 _TOKEN = re.compile(r"\bhub_[\w-]{8,}")
 _CSRF = re.compile(r"\b[A-Za-z0-9]{64}\b|(?<=csrftoken=)\w{32}")
-_TIMINGS = re.compile(r'"timings":\{[^}]*\}')
+_TIMINGS = re.compile(r'"(timings|pace)":\{[^}]*\}')
 _EXPIRES = re.compile(r"(?<=expires=)[^;]+|(?<=Expires: )[^\n]+")
 _SIGNED = re.compile(r":\w{6}:[\w-]{43}\b")
 
@@ -125,7 +127,7 @@ class Tape:
     def _plain(self, text: str) -> str:
         text = _ID.sub(lambda match: self._ids.setdefault(match[0], f"<id {len(self._ids)}>"), text)
         if _TIMINGS.search(text):
-            text = re.sub(r"Content-Length: \d+", "Content-Length: <>", _TIMINGS.sub('"timings":<>', text))
+            text = re.sub(r"Content-Length: \d+", "Content-Length: <>", _TIMINGS.sub(r'"\1":<>', text))
         text = _CURSOR.sub(lambda match: f"<cursor of {len(match[0])}>", text)
         text = _PAGE_MOMENT.sub(r"\1<moment>\2<moment>", _MOMENT.sub("<moment>", text))
         text = _EXPIRES.sub("<moment>", _PAGE_WORDS.sub("<moment>", _PAGE_CLOCK.sub("<moment>", text)))
