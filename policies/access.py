@@ -41,7 +41,7 @@ class Access:
         if isinstance(value, str) and value in KINDS and value not in ("round", "partial"):
             return cls(value)
         if isinstance(value, Mapping):
-            return _from_table(cast(Mapping[str, object], value))
+            return _from_table(value)
         raise _invalid(f"{value!r} is not an access")
 
     def as_json(self) -> str | dict[str, object]:
@@ -97,7 +97,7 @@ def strictest(accesses: Iterable[Access], type_: FieldType) -> Access:
     combined = [access for access in distinct if access.kind not in ("round", "partial")]
     if rounded and partial and type_ == "string":
         heads = [access.head for access in partial] + [cast(int, access.to) for access in rounded]
-        combined.append(Access("partial", min(heads), 0))
+        combined.append(Access("partial", min(heads)))
     else:
         if rounded:
             combined.append(_coarsest(rounded, type_))
@@ -137,8 +137,6 @@ def _step(to: object) -> int | Decimal | str:
     """A unit of dates, or an exact number above 0 within the digits that rounding is computed with."""
     if isinstance(to, str) and to in DATE_UNITS:
         return to
-    if isinstance(to, bool) or not isinstance(to, int | float | Decimal | str):
-        raise _invalid(f"round cannot be to {to!r}")
     try:
         number = Decimal(str(to))
     except InvalidOperation:

@@ -1,7 +1,7 @@
 """Breaks the code that decides and selects in every way mutmut knows, and fails where no proof notices.
 
-``python -m tests.proofs.mutants [part …]``. A mutant that no test can notice, as it means the same, stands with its
-reason in ``equivalent_mutants.toml``. The engines start once, outside: mutmut's many processes inherit them.
+``python -m tests.proofs.mutants [part or module …]``. A mutant that no test can notice, as it means the same, stands
+with its reason in ``equivalent_mutants.toml``. The engines start once, outside: mutmut's many processes inherit them.
 """
 
 import json
@@ -11,9 +11,12 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
+from contextlib import chdir
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+from mutmut.mutation.diff_apply import get_diff_for_mutant
 
 from tests import engines
 
@@ -24,26 +27,23 @@ COPIED = ("hub", "policies", "connectors", "tests", "pyproject.toml")
 
 @dataclass(frozen=True)
 class Part:
-    """Modules to break, the tests that must notice, and how many may run side by side."""
+    """Modules to break, and the quick tests that must notice."""
 
     modules: tuple[str, ...]
     tests: tuple[str, ...]
-    processes: int
 
 
 PARTS = {
     "decisions": Part(
         tuple(f"policies/{name}.py" for name in ("pdp", "case", "changes", "gate", "view", "access", "facts")),
         (
-            *(f"tests/proofs/test_{name}.py" for name in ("words", "decisions", "explanations")),
-            "tests/policies/test_worked_cases.py",
+            *(f"tests/policies/test_{name}.py" for name in ("stated", "changes", "accesses", "worked_cases")),
+            "tests/proofs/test_words.py",
         ),
-        os.cpu_count() or 1,
     ),
     "statements": Part(
         tuple(f"hub/store/select/{name}.py" for name in ("conditions", "values", "relation", "gate")),
-        ("tests/predicates", "tests/query", "tests/proofs/test_sql.py"),
-        1,
+        ("tests/store/select",),
     ),
 }
 
@@ -56,43 +56,73 @@ class Mutant:
     was: str
     becomes: str
 
+    @property
+    def module(self) -> str:
+        return self.function.rpartition(".")[0].replace(".", "/") + ".py"
+
 
 def main() -> int:
-    chosen = sys.argv[1:] or list(PARTS)
-    listed = {Mutant(entry["function"], entry["was"], entry["becomes"]) for entry in _listed()}
+    parts = [_part(word) for word in sys.argv[1:] or PARTS]
     engines.pytest_load_initial_conftests()
     try:
-        survivors = [mutant for name in chosen for mutant in _survivors(PARTS[name])]
+        survivors = [mutant for part in parts for mutant in _survivors(part)]
     finally:
         engines.pytest_unconfigure()
+    modules = {module for part in parts for module in part.modules}
+    listed = [mutant for mutant in _listed() if mutant.module in modules]
     missed = [mutant for mutant in survivors if mutant not in listed]
-    for mutant in missed:
-        sys.stdout.write(f"\n{mutant.function}\n  was      {mutant.was}\n  becomes  {mutant.becomes}\n")
-    sys.stdout.write(f"\n{len(survivors)} mutants survived, {len(missed)} of them not listed as equivalent.\n")
-    return bool(missed)
+    stale = [mutant for mutant in listed if mutant not in survivors]
+    _tell("no test noticed", missed)
+    _tell("is listed as equivalent, but is noticed or no longer there", stale)
+    sys.stdout.write(
+        f"\n{len(survivors)} mutants survived, {len(missed)} of them not listed; {len(stale)} listed wrongly.\n"
+    )
+    return bool(missed or stale)
 
 
-def _listed() -> list[dict[str, str]]:
-    return tomllib.loads(LISTED.read_text()).get("mutant", [])
+def _tell(what: str, mutants: Iterable[Mutant]) -> None:
+    for mutant in mutants:
+        sys.stdout.write(f"\n{what}: {mutant.function}\n  was      {mutant.was}\n  becomes  {mutant.becomes}\n")
 
 
-def _survivors(part: Part) -> Iterator[Mutant]:
-    """Run mutmut on a copy of the project; a test that hangs or crashes has noticed too.
+def _part(word: str) -> Part:
+    """A part by its name; by the path of one of its modules, that module alone."""
+    for name, part in PARTS.items():
+        if word == name:
+            return part
+        if word in part.modules:
+            return replace(part, modules=(word,))
+    raise SystemExit(f"{word} is no part and no module of one. Parts: {', '.join(PARTS)}.")
+
+
+def _listed() -> list[Mutant]:
+    groups = tomllib.loads(LISTED.read_text())["equivalent"]
+    return [Mutant(**mutant) for group in groups for mutant in group["mutants"]]
+
+
+def _survivors(part: Part) -> list[Mutant]:
+    """Run mutmut on a copy of the project; a test that crashes, or hangs until pytest ends it, has noticed too.
 
     Nothing may lead to the unbroken modules: not Python (``-P``), nor the manage.py that pytest-django looks for.
     """
     with tempfile.TemporaryDirectory(prefix="hub-mutants-") as folder:
         copy = Path(folder)
         _copy(copy, part)
-        mutmut = [sys.executable, "-P", "-m", "mutmut"]
-        subprocess.run([*mutmut, "run", "--max-children", str(part.processes)], cwd=copy, check=True)
-        for module in part.modules:
-            ends = json.loads((copy / "mutants" / f"{module}.meta").read_text())["exit_code_by_key"]
-            if not any(ends.values()):
-                raise SystemExit(f"No mutant of {module} was noticed: mutmut did not run.")
-            for name in (name for name, end in ends.items() if end in (None, 0, 5, 33)):
-                shown = subprocess.run([*mutmut, "show", name], cwd=copy, check=True, capture_output=True, text=True)
-                yield _mutant(name, shown.stdout)
+        processes = len(os.sched_getaffinity(0))
+        mutmut = [sys.executable, "-P", "-m", "mutmut", "run", "--max-children", str(processes)]
+        subprocess.run(mutmut, cwd=copy, check=True)
+        with chdir(copy):
+            return [mutant for module in part.modules for mutant in _unnoticed(module)]
+
+
+def _unnoticed(module: str) -> list[Mutant]:
+    """By what mutmut wrote down in the current folder."""
+    ends = json.loads(Path(f"mutants/{module}.meta").read_text())["exit_code_by_key"]
+    if not any(ends.values()):
+        raise SystemExit(f"No mutant of {module} was noticed: mutmut did not run.")
+    survived = [name for name, end in ends.items() if end in (None, 0, 5, 33)]
+    sys.stdout.write(f"{module}: {len(ends)} mutants, {len(ends) - len(survived)} noticed.\n")
+    return [_mutant(name, get_diff_for_mutant(name, path=module)) for name in survived]
 
 
 def _copy(to: Path, part: Part) -> None:
@@ -107,8 +137,9 @@ def _copy(to: Path, part: Part) -> None:
         settings.write(f"source_paths = {json.dumps(['hub', 'policies', 'connectors'])}\n")
         settings.write(f"only_mutate = {json.dumps(part.modules)}\n")
         settings.write(f"pytest_add_cli_args_test_selection = {json.dumps(part.tests)}\n")
-        settings.write('pytest_add_cli_args = ["--reuse-db", "-p", "no:cacheprovider"]\n')
+        settings.write('pytest_add_cli_args = ["-p", "no:cacheprovider", "-p", "tests.proofs.quickest"]\n')
         settings.write("use_git_change_detection = false\n")
+        settings.write("timeout_constant = 20.0\n")  # times 15: a busy machine is slow, not broken
 
 
 def _mutant(name: str, diff: str) -> Mutant:

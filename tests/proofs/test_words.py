@@ -1,5 +1,6 @@
 """Parties, targets and accesses are read from their words, and written so that they are read again; else refused."""
 
+import json
 from decimal import Decimal
 
 import pytest
@@ -12,6 +13,7 @@ from policies.facts import Party, Target
 PARTIES = {
     "everyone": Party(),
     "group:near": Party("group", "near"),
+    "group:near:by": Party("group", "near:by"),
     "agency:bb": Party("agency", "bb"),
     "client:bb/app": Party("client", "bb/app"),
 }
@@ -19,8 +21,10 @@ TARGETS = {
     "*": (Target(), "catalogue"),
     "aa.*": (Target("aa"), "agency"),
     "aa.d1": (Target("aa", "aa.d1"), "dataset"),
+    "aa.b.d1": (Target("aa", "aa.b.d1"), "dataset"),
     "aa.d1#名": (Target("aa", "aa.d1", "名"), "field"),
 }
+DIGITS = "1.23456789012345678901234567891"
 ACCESSES: tuple[tuple[object, Access], ...] = (
     *((word, Access(word)) for word in ("clear", "hash", "redact", "null", "hidden")),  # type: ignore[arg-type]
     ({"kind": "redact"}, Access("redact")),
@@ -33,6 +37,7 @@ ACCESSES: tuple[tuple[object, Access], ...] = (
     ({"kind": "round", "to": Decimal("2.0")}, Access("round", to=2)),
     ({"kind": "round", "to": "1e29"}, Access("round", to=10**29)),
     ({"kind": "round", "to": "1e-29"}, Access("round", to=Decimal("1e-29"))),
+    ({"kind": "round", "to": DIGITS}, Access("round", to=Decimal(DIGITS))),
     ({"kind": "round", "to": 10**29 + 1}, Access("round", to=10**29 + 1)),
     *(({"kind": "round", "to": unit}, Access("round", to=unit)) for unit in ("day", "month", "year")),
 )
@@ -77,7 +82,7 @@ def test_a_target_is_read_from_its_words(word: str) -> None:
 def test_an_access_is_read_from_its_words_and_written_so(word: object, access: Access) -> None:
     assert Access.parse(word) == access
     assert type(Access.parse(word).to) is type(access.to)
-    assert Access.parse(access.as_json()) == access
+    assert Access.parse(json.loads(json.dumps(access.as_json()))) == access
 
 
 @pytest.mark.parametrize("word", ["", "all", "group", "group:", "near:x", "client:bb", "agency:bb/app", "everyone:x"])

@@ -17,7 +17,6 @@ from hub.predicates import FieldType
 from policies.access import Access
 
 _CELL = re.compile(r'("(?:[^"]|"")*"|[^",\r\n]*)(,|\r\n)')
-_FLOAT_MAX = Fraction(1.7976931348623157e308)
 
 
 def typed(type_: FieldType, text: str) -> Any:
@@ -104,7 +103,7 @@ def _rounded(type_: FieldType, text: str, access: Access) -> Any:
         cut = value.replace(**fields)
         return cut.replace(hour=0, minute=0, second=0, microsecond=0) if isinstance(cut, dt.datetime) else cut
     if type_ == "number":
-        return float(max(-_FLOAT_MAX, min(_FLOAT_MAX, _multiple(Fraction(Decimal(text)), Fraction(cast(Decimal, to))))))
+        return float(_multiple(Fraction(Decimal(text)), Fraction(cast(Decimal, to))))
     return _multiple(value, Fraction(cast(Decimal, to)))
 
 

@@ -53,6 +53,14 @@ class CatalogEntry(serializers.ModelSerializer[Dataset]):
         )
         read_only_fields = fields
 
+    def to_representation(self, instance: Dataset) -> dict[str, Any]:
+        """The values as they are: a page has two thousand, and field by field they take as long as all the rest."""
+        told = {name: getattr(instance, _COLUMNS.get(name, name)) for name in CatalogEntry.Meta.fields}
+        return {**told, "agency": instance.agency.code}
+
+
+_COLUMNS = {"class": "sharing_class"}
+
 
 class FacetValue(serializers.Serializer[Any]):
     """One word and how many of the datasets found have it."""

@@ -25,7 +25,6 @@ from hub.store.sql import Sql, join
 Resolve = Callable[[str], Sql]
 """From a field's name to the expression of its cell as the reader of the filter sees it."""
 
-_INT64 = range(-(2**63), 2**63)
 _INFINITE = 2**1024 - 2**970
 """The least decimal that is nearer to infinity than to the largest double."""
 _ZERO = "2.4703282292062327209e-324"
@@ -58,12 +57,12 @@ def _compared(op: Operator, left: Value, right: Value, resolve: Resolve) -> Sql:
     sides = [_value(value, resolve) for value in (left, right)]
     types = [_type(value) for value in (left, right)]
     if "number" in types:
-        sides = [_double(side) if type_ == "decimal" else side for side, type_ in zip(sides, types, strict=True)]
+        sides = [_double(side) if type_ == "decimal" else side for side, type_ in zip(sides, types)]
     return "(" + sides[0] + f" {op} " + sides[1] + ")"
 
 
 def _type(value: Value) -> FieldType | None:
-    return "string" if isinstance(value, CaseI) else value.type
+    return None if isinstance(value, CaseI) else value.type
 
 
 def _double(decimal: Sql) -> Sql:
@@ -81,16 +80,16 @@ def _value(value: Value, resolve: Resolve) -> Sql:
         case CaseI(inner):
             return "(lower((" + _value(inner, resolve) + ') COLLATE "pg_c_utf8") COLLATE "C")'
         case Literal(content, type_):
-            return Sql(f"(%s){_cast(content, type_)}", (_parameter(content),))
+            return Sql(f"(%s){_cast(type_)}", (_parameter(content),))
     raise TypeError(f"no SQL for {type(value).__name__}")
 
 
-def _cast(content: Any, type_: FieldType | None) -> str:
+def _cast(type_: FieldType) -> str:
     match type_:
         case "string":
             return '::text COLLATE "C"'
         case "integer":
-            return "::bigint" if content in _INT64 else "::numeric"
+            return "::bigint"
         case "decimal":
             return "::numeric"
         case "number":

@@ -122,7 +122,7 @@ def _event(reading: Reading, extra: Sql, source: str = " FROM gate") -> Sql:
                 reading.agency,
                 reading.actor,
                 reading.dataset,
-                json.dumps(dict(reading.details), ensure_ascii=False),
+                json.dumps(dict(reading.details)),
             ),
         )
         + extra

@@ -121,7 +121,7 @@ def _beyond(order: Sequence[Order], after: Sequence[str | None]) -> Sql:
     alternatives = []
     for index, (term, value) in enumerate(zip(order, after, strict=True)):
         if value is not None:
-            ties = [_tie(o, v) for o, v in zip(order[:index], after[:index], strict=True)]
+            ties = [_tie(o, v) for o, v in zip(order[:index], after)]
             alternatives.append("(" + join(" AND ", [*ties, _behind(term, value)]) + ")")
     return join(" OR ", alternatives) if alternatives else Sql("FALSE")
 

@@ -7,7 +7,6 @@ from decimal import Decimal
 from hub.predicates import FieldType
 from hub.store.sql import Sql, literal
 
-FLOAT_MAX = "1.7976931348623157e308"
 _TRUNCATED = {"year", "month", "day"}
 
 
@@ -84,17 +83,12 @@ def _rounded(column: str, type_: FieldType, to: int | Decimal | str) -> Sql:
     carry = f"CASE WHEN 2 * abs({rest}) >= {step} THEN sign({whole}) * {step} ELSE 0 END"
     scale = max(0, -int(step.as_tuple().exponent))
     rounded = f"round({whole} - {rest} + {carry}, {scale})"
-    if type_ == "number":
-        held = f"least(greatest({rounded}, -{FLOAT_MAX}), {FLOAT_MAX})::double precision"
-        return Sql(f"CASE WHEN {column} IS NOT NULL THEN {held} END")  # both functions pass over a null
-    return Sql(rounded)
+    return Sql(f"{rounded}::double precision" if type_ == "number" else rounded)
 
 
 def plain_text(expression: str, type_: FieldType, *, trimmed: bool = False) -> str:
     """The text of a value as CSV has it; ``trimmed`` drops the trailing zeros of decimals."""
     match type_:
-        case "string":
-            return expression
         case "datetime":
             return f"((to_json({expression}) #>> '{{}}') || 'Z')"
         case "decimal" if trimmed:
