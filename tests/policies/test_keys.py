@@ -1,12 +1,13 @@
 """What others have is told by no refusal: keys are each owner's own, and programs are known to who writes rules."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.db import IntegrityError, transaction
+from django.utils.timezone import now
 
 from connectors.commands import register_source, register_stream
 from connectors.models import Source, Stream
@@ -16,11 +17,13 @@ from hub.accounts.keys import keyed
 from hub.accounts.models import Token
 from hub.accounts.queries import caller_for_token
 from hub.accounts.stewardship import held_by
+from hub.audit.models import Event
 from hub.catalog.commands import publish_dataset, register_dataset
 from hub.catalog.models import Dataset
 from hub.errors import Conflict, Forbidden, HubError
+from hub.query.catalogue import readable_datasets
 from hub.query.explaining import explained, explained_as
-from policies.commands import draft_rule, edit_rule, make_agreement
+from policies.commands import announce, draft_rule, edit_rule, make_agreement
 from policies.facts import Party
 from policies.lists import agreements_for, rules_for
 from policies.models import Agreement, Rule
@@ -177,7 +180,12 @@ def test_token_is_bound_to_one_owner_s_agreement(capsys: pytest.CaptureFixture[s
     full = _token(capsys, "dot::k")
 
     assert refused.value.hint == "Name it in full: dot::k, met::k."
-    assert [caller.agreement for caller in map(caller_for_token, (bare, full)) if caller] == ["met::k", "dot::k"]
+    callers = [caller for caller in map(caller_for_token, (bare, full)) if caller]
+    assert [caller.agreement for caller in callers] == ["met::k", "dot::k"]
+    assert [[dataset.key for dataset in readable_datasets(caller)] for caller in callers] == [
+        ["met.air"],
+        ["dot.flights"],
+    ]
 
 
 def _token(capsys: pytest.CaptureFixture[str], agreement: str) -> str:
@@ -210,6 +218,14 @@ def test_team_looks_after_its_own_agency_s_rule() -> None:
     team = make_team(actor=HUB, agency=agency("dot"), name="desk", stewardships=[{"rule": "k", "acts": ["edit"]}])
 
     assert list(held_by(team)) == [mine]
+
+
+def test_ends_of_one_key_and_moment_are_announced_to_each_owner() -> None:
+    _agreement(HUB, "k", of="dot.flights")
+    Agreement.objects.update(valid_to=now() + timedelta(days=5))
+
+    assert (announce(), announce()) == (2, 0)
+    assert {event.about for event in Event.objects.filter(kind="agreement.ends")} == {"dot", "met", "ops"}
 
 
 def _naming(actor: Caller, program: str) -> list[Callable[[], object]]:
