@@ -32,7 +32,7 @@ def register_source(
 ) -> Source:
     """A system of ``agency`` to read from. Raises ``Invalid`` for settings that its kind does not know."""
     require_act(actor, "load", agency.code, what="Registering sources")
-    _check_key(Source, key)
+    _check_key(Source, key, agency=agency)
     _check_settings(kind, config, secrets)
     source = Source.objects.create(key=key, agency=agency, kind=kind, config=dict(config), secrets=seal(secrets))
     record(actor=actor, kind="source.registered", subject=key, source_kind=kind)
@@ -73,11 +73,11 @@ def register_stream(
     """What to read from ``source`` into ``dataset``; both belong to one agency."""
     require_source_editor(actor, source)
     require_act(actor, "load", dataset.agency.code, dataset, what=f"Loading {dataset.key}")
-    _check_key(Stream, key)
+    _check_key(Stream, key, owner=dataset.agency)
     if source.agency_id != dataset.agency_id:
         _refuse("source", f"The source {source.key} is another agency's than {dataset.key}.")
-    stream = Stream(key=key, source=source, dataset=dataset, select=dict(select), mode=mode, cursor=cursor)
-    stream.schedule, stream.contract = schedule, dict(contract)
+    stream = Stream(key=key, owner=dataset.agency, source=source, dataset=dataset, select=dict(select))
+    stream.mode, stream.cursor, stream.schedule, stream.contract = mode, cursor, schedule, dict(contract)
     _check_stream(stream)
     stream.next_due_at = next_due(schedule, now())
     stream.save()
@@ -177,10 +177,10 @@ def _held(actor: Caller, run: Run) -> Run:
     return run
 
 
-def _check_key(model: type[Source] | type[Stream], key: str) -> None:
+def _check_key(model: type[Source] | type[Stream], key: str, **owner: Agency) -> None:
     if not key or len(key) > 100 or not all(c.isalnum() or c in "._-" for c in key) or not key[0].isalnum():
         _refuse("key", f"{key!r} is no key: letters, digits, and . _ - between them.")
-    if model._default_manager.filter(key=key).exists():
+    if model._default_manager.filter(key=key, **owner).exists():
         _refuse("key", f"There is already a {model._meta.verbose_name} {key}.")
 
 

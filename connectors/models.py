@@ -19,7 +19,7 @@ class Source(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     agency = models.ForeignKey(Agency, on_delete=models.PROTECT, related_name="sources")
-    key = models.CharField(max_length=100, unique=True)
+    key = models.CharField(max_length=100)
     kind = models.CharField(max_length=20)
     config = models.JSONField(default=dict)
     secrets = models.BinaryField(default=b"")
@@ -29,6 +29,7 @@ class Source(models.Model):
     paused_until = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        constraints = [models.UniqueConstraint(fields=["key", "agency"], name="source_key_of_agency")]
         permissions = [
             ("edit_source", "Changes the source, and what is read from it"),
             ("load_source", "Reaches for the source, and starts runs from it"),
@@ -48,6 +49,7 @@ class Stream(models.Model):
     """One table or file of a source that feeds one dataset, with its mode, schedule and contract.
 
     ``columns`` are the source's when the stream last came through, see ``connectors.drift.Columns``.
+    ``owner`` is the dataset's agency.
     """
 
     class Mode(models.TextChoices):
@@ -56,7 +58,8 @@ class Stream(models.Model):
         MERGE = "merge"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
-    key = models.CharField(max_length=100, unique=True)
+    key = models.CharField(max_length=100)
+    owner = models.ForeignKey(Agency, on_delete=models.PROTECT, related_name="+")
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="streams")
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="streams")
     select = models.JSONField(default=dict)
@@ -69,6 +72,9 @@ class Stream(models.Model):
     contract = models.JSONField(default=dict)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["key", "owner"], name="stream_key_of_owner")]
 
     def __str__(self) -> str:
         return self.key

@@ -132,10 +132,10 @@ def _check(dataset: Dataset, mode: str, select: dict[str, Any]) -> None:
 def _stream_of(dataset: Dataset) -> Stream:
     """The stream under which the dataset's uploads run; it and its source are made with the first one."""
     source, _ = Source.objects.get_or_create(
-        key=f"{KIND}:{dataset.agency.code}", defaults={"agency": dataset.agency, "kind": KIND}
+        key=f"{KIND}:{dataset.agency.code}", agency=dataset.agency, defaults={"kind": KIND}
     )
     values = {"source": source, "dataset": dataset, "mode": Stream.Mode.APPEND}
-    stream, _ = Stream.objects.get_or_create(key=f"{KIND}:{dataset.key}", defaults=values)
+    stream, _ = Stream.objects.get_or_create(key=f"{KIND}:{dataset.key}", owner=dataset.agency, defaults=values)
     return stream
 
 

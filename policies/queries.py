@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet
 from django.utils.timezone import now
 
 from hub.accounts.caller import Caller
+from hub.accounts.keys import parted
 from hub.accounts.stewardship import is_steward
 from hub.catalog.models import Dataset
 from hub.errors import Invalid
@@ -47,9 +48,11 @@ class Facts:
 
 
 def facts_for(dataset: Dataset, caller: Caller, agreement: str = "") -> Facts:
-    """What is known of ``dataset`` where ``caller`` is concerned; ``agreement`` is the key that the request names."""
+    """What is known of ``dataset`` where ``caller`` is concerned; the request names ``agreement``, bare or in full."""
     agreements = tuple(map(grant_facts, agreements_in_force(dataset, caller)))
-    grant = next((grant for grant in agreements if grant.key == agreement), NO_SUCH_GRANT) if agreement else None
+    owner, key = parted(agreement)
+    named = [grant for grant in agreements if grant.key == key and owner in (None, dataset.agency.code)]
+    grant = (*named, NO_SUCH_GRANT)[0] if agreement else None
     rules = tuple(map(rule_facts, rules_about(dataset).filter(_party_of(caller))))
     return Facts(dataset_facts(dataset), rules, grant, agreements)
 
@@ -61,7 +64,9 @@ def rules_about(dataset: Dataset) -> QuerySet[Rule]:
         | Q(target_agency=dataset.agency_id, target_dataset=None)
         | Q(target_agency=None, target_dataset=None)
     )
-    return Rule.objects.filter(target, status=Rule.Status.APPROVED).select_related(*RULE_RELATIONS).order_by("key")
+    return (
+        Rule.objects.filter(target, status=Rule.Status.APPROVED).select_related(*RULE_RELATIONS).order_by("key", "id")
+    )
 
 
 def agreements_in_force(dataset: Dataset, caller: Caller) -> QuerySet[Agreement]:

@@ -126,7 +126,7 @@ class Token(models.Model):
     digest = models.BinaryField(max_length=32, unique=True)
     prefix = models.CharField(max_length=12)
     scopes = ArrayField(models.CharField(max_length=120), default=list, blank=True)
-    agreement = models.CharField(max_length=100, blank=True)
+    agreement = models.CharField(max_length=133, blank=True)
     created_at = models.DateTimeField(default=now)
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)

@@ -24,6 +24,9 @@ MANAGE = "manage"
 AGREEMENT = {"Hub-Agreement": "Key of the agreement under which this is asked."}
 """The header, for the OpenAPI document."""
 
+BY_KEY = ("key", "id")
+"""The order of things whose keys are unique within their owner alone."""
+
 _M = TypeVar("_M", bound=Model)
 _T = TypeVar("_T")
 

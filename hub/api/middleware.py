@@ -11,7 +11,7 @@ from django.http.response import HttpResponseBase
 from django.template import loader
 
 from hub.api.errors import RETRY_AFTER_SECONDS, problem
-from hub.errors import HubError, NotFound, Unavailable
+from hub.errors import Conflict, HubError, NotFound, Unavailable
 
 _log = logging.getLogger(__name__)
 _QUERY_CANCELED = "57014"
@@ -21,7 +21,7 @@ _LOST = (OperationalError, InterfaceError, _DRIVER.OperationalError, _DRIVER.Int
 
 
 class OutageMiddleware:
-    """Turns a lost database and a full disk into 503."""
+    """Turns a lost database and a full disk into 503, and a page's address that names several things into 409."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
@@ -32,8 +32,8 @@ class OutageMiddleware:
         return self._get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        outage = outage_of(error)
-        return None if outage is None else _answer(request, outage)
+        told = error if isinstance(error, Conflict) else outage_of(error)
+        return None if told is None else _answer(request, told)
 
 
 def outage_of(error: BaseException | None) -> Unavailable | None:

@@ -13,6 +13,8 @@ from hub.api.errors import MEDIA_TYPE
 from hub.api.params import Parameter
 
 _ALWAYS = (400, 401, 429, 503)
+_KEYS_OF_OWNERS = frozenset({"rules", "agreements", "sources", "streams"})
+"""Routes whose ``{key}`` may be that of several owners' things."""
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
@@ -91,6 +93,8 @@ class HubSchema(AutoSchema):
             yield 403
         if "{" in self.path:
             yield 404
+        if "{key}" in self.path and self._parts()[0] in _KEYS_OF_OWNERS:
+            yield 409
 
     def _parts(self) -> list[str]:
         return self.path.removeprefix("/api/v1").strip("/").split("/")

@@ -12,13 +12,14 @@ from django.db import transaction
 from connectors.models import Source, Stream
 from hub.accounts import commands as accounts
 from hub.accounts.caller import HUB
+from hub.accounts.keys import keyed
 from hub.accounts.models import Agency, AgencyGroup
 from hub.audit.commands import record
 from hub.catalog.models import Dataset
 from hub.errors import FieldError, HubError, Invalid
 from hub.manifest import things
 from hub.manifest.reading import Entry, Fault, Manifest, read_manifest
-from hub.manifest.schema import IDENTITY, ORDER, check_shape, name_of
+from hub.manifest.schema import IDENTITY, ORDER, check_shape, name_of, owner_of
 from policies.models import Agreement, Rule
 
 
@@ -140,23 +141,23 @@ class _Work:
         self._ensure(entry, thing, things.team_values, things.make_team, things.change_team)
 
     def _source(self, entry: Entry) -> None:
-        thing = Source.objects.select_related("agency").filter(key=entry.table["key"]).first()
+        thing = keyed(Source.objects.select_related("agency"), entry.table["key"], owner_of(entry))
         self._ensure(entry, thing, things.source_values, things.make_source, things.change_source)
 
     def _stream(self, entry: Entry) -> None:
         related = Stream.objects.select_related("source", "dataset__agency")
-        thing = related.filter(key=entry.table["key"]).first()
+        thing = keyed(related, entry.table["key"], owner_of(entry))
         self._ensure(entry, thing, things.stream_values, things.make_stream, things.change_stream)
 
     def _rule(self, entry: Entry) -> None:
-        thing = Rule.objects.filter(key=entry.table["key"]).first()
+        thing = keyed(Rule.objects.all(), entry.table["key"], owner_of(entry))
         if thing is not None and thing.status == Rule.Status.DRAFT and not entry.table.get("retire"):
             entry = replace(entry, table={**entry.table, "status": Rule.Status.APPROVED})
         self._ensure(entry, thing, things.rule_values, things.make_rule, things.change_rule)
 
     def _agreement(self, entry: Entry) -> None:
         related = Agreement.objects.select_related("dataset__agency", "agency")
-        thing = related.filter(key=entry.table["key"]).first()
+        thing = keyed(related, entry.table["key"], owner_of(entry))
         self._ensure(entry, thing, things.agreement_values, things.make_agreement, things.change_agreement)
 
     def _dataset(self, entry: Entry) -> None:

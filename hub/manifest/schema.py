@@ -100,6 +100,13 @@ IDENTITY: Final[Mapping[str, tuple[str, ...]]] = {
     "field": ("name",),
 }
 """The keys that name a thing; ``key`` for the others."""
+_OWNED_BY: Final[Mapping[str, str]] = {
+    "source": "agency",
+    "stream": "dataset",
+    "rule": "target",
+    "agreement": "dataset",
+}
+"""What says whose thing it is."""
 ORDER: Final = ("agency", "group", "client", "source", "dataset", "stream", "rule", "agreement", "team")
 
 
@@ -107,6 +114,17 @@ def name_of(entry: Entry) -> str:
     """How faults and plans call the thing, such as ``dataset met.weather``."""
     values = [str(entry.table.get(key, "?")) for key in IDENTITY.get(entry.kind, ("key",))]
     return f"{entry.kind} {'/'.join(values)}"
+
+
+def owner_of(entry: Entry) -> str | None:
+    """The code of the agency whose thing it is, by what the entry says; empty for the catalogue, None where unsaid.
+
+    Keys are unique within their owner, so that an entry means its owner's thing.
+    """
+    said = entry.table.get(_OWNED_BY.get(entry.kind, ""))
+    if not isinstance(said, str):
+        return None
+    return said if entry.kind == "source" else said.partition(".")[0].removeprefix("*")
 
 
 def check_shape(manifest: Manifest) -> list[Fault]:
@@ -143,12 +161,13 @@ def _entry_faults(entry: Entry) -> Iterator[Fault]:
 
 
 def _doubles(entries: list[Entry]) -> Iterator[Fault]:
-    seen: dict[str, int] = {}
+    seen: dict[tuple[str, str | None], int] = {}
     for entry in entries:
         name = name_of(entry)
-        if name in seen and "?" not in name:
-            yield Fault(entry.place.line, name, f"It stands here twice; first on line {seen[name]}.")
-        seen.setdefault(name, entry.place.line)
+        its = (name, owner_of(entry))
+        if its in seen and "?" not in name:
+            yield Fault(entry.place.line, name, f"It stands here twice; first on line {seen[its]}.")
+        seen.setdefault(its, entry.place.line)
 
 
 def _nearest(word: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:

@@ -8,6 +8,7 @@ from connectors.models import Source, Stream
 from connectors.secrets import unseal
 from hub.accounts import commands as accounts
 from hub.accounts.caller import HUB
+from hub.accounts.keys import keyed
 from hub.accounts.models import Agency, AgencyGroup, Client, Membership, Team
 from hub.accounts.stewardship import stewardship_words
 from hub.catalog import commands as catalog
@@ -197,8 +198,11 @@ def change_source(thing: Source, changed: dict[str, Any]) -> None:
 
 
 def make_stream(values: dict[str, Any]) -> None:
-    source = needed(Source, "source", key=values["source"])
     dataset = needed(Dataset, "dataset", key=values["dataset"])
+    source = keyed(Source.objects.select_related("agency"), values["source"], dataset.agency.code)
+    if source is None:
+        message = f"There is no source {values['source']}."
+        raise Invalid(message, code="unknown", errors=[FieldError("source", "unknown", message)])
     words = ("key", "select", "mode", "cursor", "schedule", "contract")
     rest = {word: values[word] for word in words if word in values}
     connectors.register_stream(actor=HUB, source=source, dataset=dataset, **rest)

@@ -9,6 +9,7 @@ from django.db.models import BooleanField, F, Func, Q
 from django.utils.timezone import now
 
 from hub.accounts.caller import Caller
+from hub.accounts.keys import parted
 from hub.store.sql import Sql, join
 from policies.facts import PARTY_RANK, TARGET_RANK, Mode, PartyKind, TargetKind
 
@@ -40,7 +41,7 @@ class Gate:
     def passes_under(self, key: str = "", mode: Mode | None = None) -> Q:
         """Conditional datasets under an agreement of the caller's, where the rules' permits do not count.
 
-        Any agreement, or the one with this ``key``; one that serves ``mode``, or any mode.
+        Any agreement, or the one with this ``key``, bare or in full; one that serves ``mode``, or any mode.
         """
         if not self._has_agreements:
             return NONE
@@ -88,8 +89,11 @@ class Gate:
             f" AND (NOT EXISTS ({clients}) OR EXISTS ({clients} AND c.client_id = %s))",
             (self._agency, at, at, self._client),
         )
+        owner, key = parted(key)
         if key:
             agreement += Sql(" AND a.key = %s", (key,))
+        if owner is not None:
+            agreement += Sql(" AND a.owner_id = (SELECT id FROM accounts_agency WHERE code = %s)", (owner,))
         if mode is not None:
             agreement += Sql(" AND (a.modes = '{{}}' OR %s = ANY(a.modes))", (mode,))
         return agreement + ")"

@@ -159,9 +159,13 @@ class _Stage:
             self._datasets[key] = Dataset.objects.select_related("agency").filter(key=key).first()
         return self._datasets[key]
 
+    def _is_it(self, rule: RuleFacts) -> bool:
+        """The catalogue's rule and the agency's may bear the same key."""
+        return (rule.target.agency, rule.key) == (self._rule.target.agency, self._rule.key)
+
     def _decided(self, caller: Caller, dataset: Dataset, agreement: str) -> _View:
         facts = queries.facts_for(dataset, caller, agreement)
-        others = tuple(rule for rule in facts.rules if rule.key != self._rule.key)
+        others = tuple(rule for rule in facts.rules if not self._is_it(rule))
         after = others if self._is_end else (*others, self._rule)
         manages = queries.manages(caller, dataset)
         decided = partial(decide, caller, facts.dataset, agreements=facts.agreements, manages=manages)

@@ -82,7 +82,7 @@ def _opened(caller: Caller, key: str, mode: Mode, agreement: str) -> View:
     return View(
         caller=caller,
         key=key,
-        agreement=agreement,
+        agreement=decision.grant.key if decision.grant is not None else agreement,
         decision=decision,
         primary_key=tuple(dataset.primary_key),
         place=place,

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import BadRequest, PermissionDenied
-from django.http import HttpRequest
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.utils.cache import add_never_cache_headers
 
 from hub.accounts.caller import Caller
+from hub.accounts.keys import keyed
 from hub.accounts.queries import caller_for_user
 from hub.errors import FieldError, Forbidden, HubError
 from hub.web.sentences import said
@@ -20,6 +22,7 @@ AGENCY = "agency"
 """In the session, the code of the agency for which the member acts."""
 
 Page = Callable[..., HttpResponseBase]
+_M = TypeVar("_M", bound=Model)
 
 
 def caller_of(request: HttpRequest) -> Caller | None:
@@ -47,6 +50,14 @@ def for_members(page: Page) -> Page:
         return response
 
     return asked
+
+
+def found(things: QuerySet[_M], key: str) -> _M:
+    """The one of ``things`` that an address names; raises ``Http404``, and where it names several ``Conflict``."""
+    thing = keyed(things, key)
+    if thing is None:
+        raise Http404
+    return thing
 
 
 def acts_on(name: str, *parts: str) -> Callable[[Page], Page]:

@@ -34,7 +34,7 @@ urlpatterns = [
     path("tokens", tokens.tokens, name="tokens"),
     path("tokens/<uuid:id>/<str:act>", tokens.change, name="token-change"),
     path("people", people.people, name="people"),
-    path("people/<int:id>/remove", people.remove, name="person-remove"),
+    path("people/<path:email>/remove", people.remove, name="person-remove"),
     path("agencies", people.agencies, name="agencies"),
     path("agencies/<str:code>/switch", people.switch, name="agency-switch"),
     path("i18n/", include("django.conf.urls.i18n")),

@@ -34,9 +34,10 @@ def make_agreement(
     """
     require_dataset_reviewer(actor, dataset, "Granting access")
     require_other_side(actor, dataset, agency)
-    check_key(Agreement, key)
+    check_key(Agreement, key, dataset.agency)
     granted_by = User.objects.filter(email=actor.email).first() if actor.email else None
-    agreement = Agreement(key=key, dataset=dataset, agency=agency, agreed_by=actor.name, granted_by=granted_by)
+    agreement = Agreement(key=key, owner=dataset.agency, dataset=dataset, agency=agency)
+    agreement.agreed_by, agreement.granted_by = actor.name, granted_by
     _set_agreement(actor, agreement, {**values, "valid_to": valid_to})
     _tell(actor, agreement, "agreement.made")
     return agreement

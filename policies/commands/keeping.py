@@ -7,6 +7,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.db import models
 
+from hub.accounts.models import Agency
 from hub.errors import Conflict, FieldError
 from policies.checks import refuse
 from policies.models import Agreement, Application, Rule
@@ -15,11 +16,11 @@ from policies.regime import Regime, regime_named
 _KEY: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z"
 
 
-def check_key(model: type[Rule] | type[Agreement], key: str) -> None:
-    """Raises ``Invalid`` where ``key`` cannot be one, ``Conflict`` where it is taken."""
+def check_key(model: type[Rule] | type[Agreement], key: str, owner: Agency | None) -> None:
+    """Raises ``Invalid`` where ``key`` cannot be one, ``Conflict`` where ``owner`` (none: the catalogue) has it."""
     if not re.match(_KEY, key):
         refuse([FieldError("key", "invalid", f"{key!r} is no key: letters, digits, and . _ - between them.")])
-    if model._default_manager.filter(key=key).exists():
+    if model._default_manager.filter(key=key, owner=owner).exists():
         message = f"The key {key} is taken."
         raise Conflict(message, code="exists", errors=[FieldError("key", "exists", message)])
 

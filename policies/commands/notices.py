@@ -27,9 +27,10 @@ _WORDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class _Coming:
-    """``agencies`` (codes) are told: the owner, and of an agreement also who has it."""
+    """``agencies`` (codes) are told: the owner, and of an agreement also who has it. ``name`` has the owner in it."""
 
     kind: str
+    name: str
     subject: str
     moment: datetime
     dataset: str
@@ -46,7 +47,7 @@ def announce() -> int:
     coming = [(thing, _days_left(thing.moment, moment)) for thing in _coming(moment)]
     said = Notice.objects.filter(moment__gt=moment - _LATE).values_list("kind", "subject", "moment", "days")
     known = set(said)
-    new = [(thing, days) for thing, days in coming if (thing.kind, thing.subject, thing.moment, days) not in known]
+    new = [(thing, days) for thing, days in coming if (thing.kind, thing.name, thing.moment, days) not in known]
     return sum(_announce(thing, days) for thing, days in new)
 
 
@@ -56,15 +57,17 @@ def _coming(moment: datetime) -> Iterator[_Coming]:
     rules = Rule.objects.filter(status=Rule.Status.APPROVED).select_related("target_agency", "target_dataset__agency")
     for rule in rules.filter(valid_to__range=near):
         kind = "rule.review" if rule.is_firm else "rule.ends"
-        yield _Coming(kind, rule.key, rule.valid_to or moment, _dataset(rule), _owner(rule))
+        yield _Coming(kind, rule.full_key, rule.key, rule.valid_to or moment, _dataset(rule), _owner(rule))
     for rule in rules.filter(is_firm=True, valid_to=None, review_at__range=near):
-        yield _Coming("rule.review", rule.key, rule.review_at or moment, _dataset(rule), _owner(rule))
+        yield _Coming("rule.review", rule.full_key, rule.key, rule.review_at or moment, _dataset(rule), _owner(rule))
     for dataset in Dataset.objects.filter(review_at__range=near).select_related("agency"):
-        yield _Coming("class.review", dataset.key, dataset.review_at or moment, dataset.key, (dataset.agency.code,))
+        key, owner = dataset.key, dataset.agency.code
+        yield _Coming("class.review", key, key, dataset.review_at or moment, key, (owner,))
     agreements = Agreement.objects.filter(ended_at=None, valid_to__range=near)
     for agreement in agreements.select_related("dataset__agency", "agency"):
         sides = (agreement.dataset.agency.code, agreement.agency.code)
-        yield _Coming("agreement.ends", agreement.key, agreement.valid_to, agreement.dataset.key, sides)
+        name, key, dataset_key = agreement.full_key, agreement.key, agreement.dataset.key
+        yield _Coming("agreement.ends", name, key, agreement.valid_to, dataset_key, sides)
 
 
 def _days_left(moment: datetime, at: datetime) -> int:
@@ -75,7 +78,7 @@ def _days_left(moment: datetime, at: datetime) -> int:
 
 
 def _announce(thing: _Coming, days: int) -> bool:
-    _, is_new = Notice.objects.get_or_create(kind=thing.kind, subject=thing.subject, moment=thing.moment, days=days)
+    _, is_new = Notice.objects.get_or_create(kind=thing.kind, subject=thing.name, moment=thing.moment, days=days)
     if not is_new:
         return False
     when = f"on {thing.moment:%Y-%m-%d %H:%M} UTC"

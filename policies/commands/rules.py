@@ -37,7 +37,6 @@ def draft_rule(*, actor: Caller, key: str, target: str, party: str, **values: An
     Raises ``Invalid`` with every fault at its place, ``Conflict`` where the key is taken.
     """
     require_writer(actor, parsed_target(target))
-    check_key(Rule, key)
     rule = Rule(key=key, author=actor.name)
     _set_rule(actor, rule, {**values, "target": target, "party": party})
     record(actor=actor, kind="rule.drafted", dataset=_dataset_key(rule), subject=key)
@@ -120,6 +119,9 @@ def _set_rule(actor: Caller, rule: Rule, values: Mapping[str, Any]) -> None:
     refuse(empty_faults(values))
     if "target" in values:
         set_columns(rule, target_columns(parsed_target(values["target"])))
+        before, rule.owner = rule.owner_id, rule.agency
+        if rule._state.adding or rule.owner_id != before:
+            check_key(Rule, rule.key, rule.agency)
     if "party" in values:
         set_columns(rule, party_columns(values["party"]))
     set_columns(rule, {_COLUMNS[key]: value for key, value in values.items() if key in _COLUMNS})

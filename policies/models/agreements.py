@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.timezone import now
 
+from hub.accounts.keys import full_key
 from hub.accounts.models import Agency, Client, User
 from hub.catalog.models import Dataset
 
@@ -35,10 +36,11 @@ class Terms(models.Model):
 
 
 class Agreement(Terms):
-    """What one agency was granted on one dataset, for a purpose and a time."""
+    """What one agency was granted on one dataset, for a purpose and a time; ``owner`` is the dataset's agency."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
-    key = models.CharField(max_length=100, unique=True)
+    key = models.CharField(max_length=100)
+    owner = models.ForeignKey(Agency, on_delete=models.PROTECT, related_name="+")
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="agreements")
     agency = models.ForeignKey(Agency, on_delete=models.PROTECT, related_name="agreements")
     valid_from = models.DateTimeField(default=now)
@@ -51,11 +53,16 @@ class Agreement(Terms):
 
     class Meta:
         constraints = [
+            models.UniqueConstraint(fields=["key", "owner"], name="agreement_key_of_owner"),
             models.CheckConstraint(condition=Q(valid_to__gt=F("valid_from")), name="agreement_ends_after_it_begins"),
         ]
 
     def __str__(self) -> str:
         return self.key
+
+    @property
+    def full_key(self) -> str:
+        return full_key(self.dataset.agency, self.key)
 
 
 class Application(Terms):

@@ -9,6 +9,7 @@ from django.db.models import F, Q
 from django.utils.timezone import now
 from guardian.models import GroupObjectPermissionBase
 
+from hub.accounts.keys import full_key
 from hub.accounts.models import Agency, AgencyGroup, Client
 from hub.catalog.models import Dataset
 
@@ -17,7 +18,7 @@ class Rule(models.Model):
     """A permit or prohibit on a catalogue, an agency's datasets or a dataset, or an access on a field.
 
     The target is as specific as its last filled part (``target_agency``, ``target_dataset``, ``target_field``;
-    none is the catalogue); the party likewise (none is everyone).
+    none is the catalogue); the party likewise (none is everyone). ``owner`` is the target's, kept for the key.
     """
 
     class Status(models.TextChoices):
@@ -26,7 +27,8 @@ class Rule(models.Model):
         RETIRED = "retired"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
-    key = models.CharField(max_length=100, unique=True)
+    key = models.CharField(max_length=100)
+    owner = models.ForeignKey(Agency, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.DRAFT)
 
     target_agency = models.ForeignKey(Agency, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
@@ -65,6 +67,7 @@ class Rule(models.Model):
             ),
         ]
         constraints = [
+            models.UniqueConstraint(fields=["key", "owner"], name="rule_key_of_owner", nulls_distinct=False),
             models.CheckConstraint(
                 condition=Q(target_field="", access__isnull=True) & ~Q(effect="")
                 | ~Q(target_field="") & Q(access__isnull=False, effect="", target_dataset__isnull=False, filter=""),
@@ -90,6 +93,10 @@ class Rule(models.Model):
     def agency(self) -> Agency | None:
         """The owner of the target; the catalogue has none."""
         return self.target_dataset.agency if self.target_dataset is not None else self.target_agency
+
+    @property
+    def full_key(self) -> str:
+        return full_key(self.agency, self.key)
 
 
 class RuleGroupObjectPermission(GroupObjectPermissionBase):

@@ -271,17 +271,26 @@ def test_member_with_a_password_gets_no_link() -> None:
     assert (membership.agency.code, membership.roles, path) == ("met", ["reviewer"], None)
 
 
-def test_reviewer_invites_a_requester_but_opens_nobody_elses_account(reviewer: Caller) -> None:
+def test_reviewer_invites_whomever_and_gets_nobodys_link(
+    reviewer: Caller, mailoutbox: list[Any], django_capture_on_commit_callbacks: Any
+) -> None:
     dot = agency("dot")
     set_member(actor=HUB, agency=agency("hub"), email="pending@hub.example", roles=["system"])
-    set_member(actor=HUB, agency=dot, email="pending@dot.example", roles=["requester", "reviewer"])
+    set_member(actor=HUB, agency=dot, email="pending@dot.example", roles=["reviewer"])
+    member("met", "publisher", email="known@met.example")
+    invited = ("new@dot.example", "pending@hub.example", "pending@dot.example", "known@met.example")
 
-    _, own = set_member(actor=reviewer, agency=dot, email="new@dot.example", roles=["requester"])
-    _, foreign = set_member(actor=reviewer, agency=dot, email="pending@hub.example", roles=["requester"])
-    _, higher = set_member(actor=reviewer, agency=dot, email="pending@dot.example", roles=["reviewer"])
+    with django_capture_on_commit_callbacks(execute=True):
+        links = [set_member(actor=reviewer, agency=dot, email=email, roles=_roles(email))[1] for email in invited]
 
-    assert own is not None
-    assert (foreign, higher) == (None, None)
+    assert links == [None] * 4
+    assert [mail.to for mail in mailoutbox] == [[email] for email in invited[:3]]
+    assert all("/invitations/" in mail.body for mail in mailoutbox)
+
+
+def _roles(email: str) -> list[str]:
+    """A requester's, beside what the administrators gave."""
+    return ["requester", *(["reviewer"] if email == "pending@dot.example" else [])]
 
 
 def test_member_is_refused_for_address_and_roles(reviewer: Caller) -> None:

@@ -59,11 +59,12 @@ JOIN (SELECT id, row_number() OVER (ORDER BY key) AS number FROM catalog_dataset
 JOIN accounts_agency a ON a.code = 'a' || 1 + n * 31 %% %(agencies)s
 JOIN accounts_client c ON c.agency_id = a.id;
 INSERT INTO policies_agreement (
-    id, key, dataset_id, agency_id, fields, filter, modes, purpose, legal_basis, may_pass_on, disposal, assessment,
-    valid_from, valid_to, ended_by, agreed_by, created_at)
-SELECT gen_random_uuid(), 'agreement-' || number, id, (SELECT id FROM accounts_agency WHERE code = 'a1'), '{}', '',
-    '{}', 'because', '[]', false, '', '', now() - interval '1 day', now() + interval '1 year', '', 'b', now()
-FROM (SELECT id, row_number() OVER (ORDER BY key) AS number FROM catalog_dataset WHERE sharing_class = 'conditional') d
+    id, key, owner_id, dataset_id, agency_id, fields, filter, modes, purpose, legal_basis, may_pass_on, disposal,
+    assessment, valid_from, valid_to, ended_by, agreed_by, created_at)
+SELECT gen_random_uuid(), 'agreement-' || number, agency_id, id, (SELECT id FROM accounts_agency WHERE code = 'a1'),
+    '{}', '', '{}', 'because', '[]', false, '', '', now() - interval '1 day', now() + interval '1 year', '', 'b', now()
+FROM (SELECT id, agency_id, row_number() OVER (ORDER BY key) AS number FROM catalog_dataset
+    WHERE sharing_class = 'conditional') d
 WHERE number %% 40 = 0;
 """
 _INDEX = "catalog_wording_threes"

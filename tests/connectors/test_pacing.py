@@ -167,7 +167,14 @@ def test_one_run_at_a_time_feels_its_way_to_a_source_that_was_down(stream: Strea
 @pytest.mark.timeout(60)
 def test_a_thousand_streams_are_on_their_way_within_ten_seconds_and_none_twice(stream: Stream) -> None:
     Stream.objects.bulk_create(
-        Stream(key=f"s{n}", source=stream.source, dataset=stream.dataset, schedule="* * * * *", next_due_at=now())
+        Stream(
+            key=f"s{n}",
+            owner=stream.owner,
+            source=stream.source,
+            dataset=stream.dataset,
+            schedule="* * * * *",
+            next_due_at=now(),
+        )
         for n in range(1000)
     )
     Source.objects.update(config={**stream.source.config, "max_concurrent_runs": 1000})

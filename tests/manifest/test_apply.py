@@ -232,3 +232,74 @@ def test_lines_are_right_behind_values_of_several_lines(apply: Apply) -> None:
         apply(text)
 
     assert [fault.field for fault in refused.value.errors] == ["hub.toml:8"]
+
+
+SHARED = """
+[[source]]
+key = "met-api"
+agency = "state"
+kind = "file"
+config = { url = "file:///srv/" }
+[[dataset]]
+key = "state.roads"
+title = "Roads"
+primary_key = ["id"]
+[[dataset.field]]
+name = "id"
+type = "integer"
+[[stream]]
+key = "wind"
+source = "met-api"
+dataset = "state.roads"
+select = { path = "x.csv" }
+[[rule]]
+key = "wind-rounded"
+target = "*"
+party = "agency:met"
+effect = "permit"
+reason = "All of it"
+[[agreement]]
+key = "map-2026"
+dataset = "state.roads"
+agency = "met"
+fields = { id = "clear" }
+purpose = "Storm map"
+valid_to = 2030-01-01T00:00:00Z
+"""
+
+
+def test_entry_means_its_owner_s_thing(apply: Apply) -> None:
+    report = apply(WHOLE + SHARED)
+
+    assert len(report.changes) == 12 + 5
+    assert apply(WHOLE + SHARED).changes == []
+    assert {rule.full_key for rule in Rule.objects.all()} == {"met::wind-rounded", "::wind-rounded"}
+    assert {agreement.full_key for agreement in Agreement.objects.all()} == {"met::map-2026", "state::map-2026"}
+    assert {(str(stream.owner), str(stream.source.agency)) for stream in Stream.objects.all()} == {
+        (str(agency), str(agency)) for agency in Agency.objects.all()
+    }
+
+
+def test_entry_by_its_key_alone_has_to_fit_one_thing(apply: Apply) -> None:
+    apply(WHOLE + SHARED)
+
+    with pytest.raises(Invalid) as refused:
+        apply('[[rule]]\nkey = "wind-rounded"\nretire = true\n')
+    apply('[[rule]]\nkey = "::wind-rounded"\nretire = true\n')
+    apply('[[agreement]]\nkey = "map-2026"\ndataset = "met.wind"\nretire = true\n')
+
+    assert "met::wind-rounded, ::wind-rounded" in refused.value.errors[0].message
+    assert {rule.full_key: rule.status for rule in Rule.objects.all()} == {
+        "met::wind-rounded": "approved",
+        "::wind-rounded": "retired",
+    }
+    assert [agreement.full_key for agreement in Agreement.objects.filter(ended_at=None)] == ["state::map-2026"]
+
+
+def test_thing_of_one_owner_stands_in_a_manifest_once(apply: Apply) -> None:
+    twice = SHARED[SHARED.index("[[rule]]") : SHARED.index("[[agreement]]")]
+
+    with pytest.raises(Invalid) as refused:
+        apply(WHOLE + SHARED + twice)
+
+    assert "twice" in refused.value.errors[0].message

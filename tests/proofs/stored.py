@@ -132,6 +132,7 @@ def _rule(
 def _agreement(grant: GrantFacts, datasets: dict[str, Dataset], agencies: dict[str, Agency]) -> Agreement:
     return Agreement(
         key=grant.key,
+        owner=datasets[grant.dataset].agency,
         dataset=datasets[grant.dataset],
         agency=agencies[grant.agency],
         fields={name: access.as_json() for name, access in grant.fields.items()},

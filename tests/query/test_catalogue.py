@@ -123,6 +123,7 @@ def _rule(
 def _agreement(dice: random.Random, index: int, dataset: Dataset, agency: Agency, client: Client) -> None:
     agreement = Agreement.objects.create(
         key=f"agreement-{index}",
+        owner=dataset.agency,
         dataset=dataset,
         agency=agency,
         modes=dice.choice(([], ["aggregate"])),
@@ -202,7 +203,13 @@ def planes(db: None) -> Dataset:
     )
     valid_to = now() + SOON
     Agreement.objects.create(
-        key="agreement-0", dataset=planes, agency=reader, purpose="p", valid_to=valid_to, agreed_by="a"
+        key="agreement-0",
+        owner=owner,
+        dataset=planes,
+        agency=reader,
+        purpose="p",
+        valid_to=valid_to,
+        agreed_by="a",
     )
     return planes
 

@@ -1,17 +1,21 @@
 """The two hubs of a seed, made one after the other as the database is one, and what each answered to whom."""
 
+import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client as Browser
 
-from tests.quiet import corpus, doors
+from tests.quiet import corpus, doors, pages
 from tests.quiet.hidden import MARKS, Hidden
-from tests.quiet.tape import Tape
+from tests.quiet.tape import Tape, thinned
 from tests.quiet.world import World, empty, make_world
+
+SHARE = 1 if "HUB_PROOF" in os.environ else 0.2
+"""How much is asked of what is much alike: all of it in the long proof, and of seeds that somebody names."""
 
 Answers = dict[str, Tape]
 """What one hub answered, by who asked."""
@@ -44,22 +48,49 @@ def _ask_all(world: World, *, is_changing: bool) -> Answers:
 
     With ``is_changing`` that load brings other hidden cells and rows, else nothing new at all.
     """
-    reader, desk = (Tape(world.client(name)) for name in ("reader", "desk"))
-    member, publisher = (Tape(world.member(name)) for name in ("member", "desk"))
-    passer_by, ids = Tape(Browser()), world.ids()
-    doors.visit(member)
+    made: set[str] = set()
+    reader, desk = (Tape(world.client(name), made) for name in ("reader", "desk"))
+    member, publisher, head = people = [Tape(world.member(name), made) for name in ("member", "desk", "head")]
+    passer_by, ids = Tape(Browser(), set()), world.ids()
     corpus.ask_openly(reader)
-    corpus.ask_catalogue(reader)
-    doors.visit_hidden(member)
-    for person in (member, publisher):
-        doors.visit_by_id(person, ids)
-    for client in (reader, desk):
-        doors.ask_by_id(client, ids)
-    doors.pass_by(passer_by)
-    doors.try_changes(desk)
     held = corpus.hold(reader)
-    corpus.probe(reader, random.Random(world.seed), size=5)
+    with thinned([reader, desk, *people], SHARE):
+        corpus.ask_catalogue(reader)
+        _visit(people, ids)
+        doors.pass_by(passer_by)
+        _try(reader, desk, publisher, ids)
+        corpus.probe(reader, random.Random(world.seed), size=5)
+        doors.name_things(desk)
     world.load_again(Hidden(world.hidden.mark, world.seed + 1_000) if is_changing else None)
     corpus.go_on(reader, held)
     corpus.ask_openly(reader)
-    return {"reader": reader, "desk": desk, "member": member, "publisher": publisher, "passer-by": passer_by}
+    with thinned(people, SHARE):
+        for person in people:
+            pages.act(person, ids)
+            doors.grant(person)
+            doors.invite(person)
+        _visit(people, ids)
+    for person in people:
+        person.pages("events", {"limit": "100"})
+    programs = {"reader": reader, "desk": desk, "passer-by": passer_by}
+    return programs | {"member": member, "publisher": publisher, "head": head}
+
+
+def _visit(people: list[Tape], ids: Mapping[str, Sequence[str]]) -> None:
+    """The portal's pages, as each of the people sees them."""
+    for person in people:
+        doors.visit(person)
+        doors.visit_hidden(person)
+        doors.visit_by_id(person, ids)
+        pages.look(person, ids)
+
+
+def _try(reader: Tape, desk: Tape, publisher: Tape, ids: Mapping[str, Sequence[str]]) -> None:
+    """What programs ask by ids and parameters, and what those who may load and write try to change."""
+    for client in (reader, desk):
+        doors.ask_by_id(client, ids)
+    doors.try_changes(desk)
+    for somebody in (publisher, desk):
+        doors.bring_files(somebody)
+    for client in (reader, desk):
+        doors.ask_parameters(client)

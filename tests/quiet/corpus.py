@@ -32,6 +32,7 @@ _LISTS = (
     "groups",
     "clients",
     "tokens",
+    "teams",
     "rules",
     "agreements",
     "sources",
@@ -131,7 +132,7 @@ def probe(tape: Tape, draw: random.Random, size: int) -> None:
                 tape.get(f"datasets/{key}/rows", params, **headers)
             for number in (1, 2, 3, 4, 5, 777_000_100, *hidden_names("code0")):
                 tape.get(f"datasets/{key}/rows/{number}", **headers)
-    for key, agreement in product(FIELDS, (*hidden_names("deal0"), "ops-cases")):
+    for key, agreement in product(FIELDS, (*hidden_names("deal0"), "dot::zqadeal0", "dot::ops-cases", "ops-cases")):
         for part in ("/access", "/rows"):
             tape.get(f"datasets/{key}{part}", Hub_Agreement=agreement)
 
@@ -150,7 +151,7 @@ def _probe_things(tape: Tape) -> None:
         for route, name in (("datasets", "q"), ("events", "dataset"), ("agreements", "dataset"), ("runs", "dataset")):
             tape.get(route, {name: key})
     for route, of in _HIDDEN_KEYS:
-        for name in hidden_names(of):
+        for name in (*hidden_names(of), *(f"dot::{name}" for name in hidden_names(of))):
             tape.get(f"{route}/{name}")
             tape.ask("patch", f"{route}/{name}", {})
             tape.ask("post", f"{route}/{name}/retire")

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
+from django.core.files.uploadedfile import SimpleUploadedFile
+
 from tests.quiet.corpus import FIELDS, hidden_names
+from tests.quiet.hidden import MARKS
 from tests.quiet.tape import Tape
 
 _PAGES = ("/", "/runs", "/tokens", "/people", "/agencies", "/profile")
 _FORMS = ("/agencies/dot/switch", "/agencies/none/switch", "/profile", "/people", "/agencies", "/tokens")
-_MEMBERSHIPS = range(3, 13)
-"""The numbers of other agencies' memberships, and of none."""
 
 
 def visit(tape: Tape) -> None:
@@ -25,8 +26,8 @@ def visit(tape: Tape) -> None:
         tape.get("/", {"class": kind, "agency": "dot"})
     for path in _FORMS:
         tape.ask("post", path, {"agency": "dot"})
-    for number in _MEMBERSHIPS:
-        tape.ask("post", f"/people/{number}/remove")
+    for name in hidden_names("0"):
+        tape.ask("post", f"/people/{name}@dot.example/remove", {"agency": "dot"})
     tape.get("/people", {"agency": "dot"})
     for path in ("datasets", "events", "datasets/dot.flights", "datasets/dot.flights/rows", "agreements", "rules"):
         tape.get(path)
@@ -43,7 +44,14 @@ def visit_hidden(tape: Tape) -> None:
 
 def ask_by_id(tape: Tape, ids: Mapping[str, Sequence[str]]) -> None:
     """Things that have no name: hidden ones, one's own, and none; ``ids`` are by the list that they are in."""
-    acts = {"runs": ("cancel",), "tokens": ("revoke", "rotate"), "clients": (), "events": ()}
+    acts = {
+        "runs": ("cancel", "release", "drop"),
+        "teams": ("end",),
+        "tokens": ("revoke", "rotate"),
+        "clients": (),
+        "events": (),
+    }
+    acts["applications"] = ("ask", "supplement", "agree", "refuse", "withdraw")
     for path, of in acts.items():
         for number in ids[path]:
             tape.get(f"{path}/{number}")
@@ -59,6 +67,8 @@ def visit_by_id(tape: Tape, ids: Mapping[str, Sequence[str]]) -> None:
     """The pages of the same things."""
     for number in ids["runs"]:
         tape.get(f"/runs/{number}", Accept="text/html")
+        for act in ("release", "drop", "none"):
+            tape.ask("post", f"/runs/{number}/{act}")
     for number in ids["tokens"]:
         tape.ask("post", f"/tokens/{number}/revoke")
 
@@ -77,13 +87,59 @@ def pass_by(tape: Tape) -> None:
         tape.get(path)
 
 
+def ask_parameters(tape: Tape) -> None:
+    """Every parameter of every list that takes any word, with a hidden name of its kind."""
+    paths = tape.get("openapi.json").json["paths"]
+    asked = [
+        (path, parameter) for path in sorted(paths) for parameter in paths[path].get("get", {}).get("parameters", ())
+    ]
+    for path, parameter in asked:
+        if "{" not in path and parameter["in"] == "query" and "enum" not in parameter["schema"]:
+            name = parameter["name"]
+            for mark in (*MARKS, "no"):
+                tape.get(path, {name: _NAMES.get(name, "{}rule0f").format(mark)})
+
+
+def grant(tape: Tape) -> None:
+    """Make agreements on one's own data under keys that are hidden, and for programs that are another agency's."""
+    ours = {**_AGREEMENT, "dataset": "ops.own", "agency": "met"}
+    for key in (*hidden_names("deal1"), "ops-cases", "granted"):
+        tape.ask("post", "agreements", {**ours, "key": key})
+    for name in hidden_names("app0"):
+        tape.ask("post", "agreements", {**ours, "key": "more", "clients": [f"dot/{name}"]})
+
+
+def invite(tape: Tape) -> None:
+    """Make people members of one's own agency who are known elsewhere in this hub, in the other one or in neither."""
+    for name in hidden_names("0"):
+        tape.ask("post", "/people", {"email": f"{name}@dot.example", "roles": ["requester"]})
+        tape.ask("post", f"/people/{name}@dot.example/remove")
+
+
+def bring_files(tape: Tape) -> None:
+    """Files for what is hidden, for others' and for one's own, which a stream fills."""
+    for key in ("ops.own", "dot.flights", *(f"dot.{name}" for name in hidden_names("vault"))):
+        for address in (f"/api/v1/datasets/{key}/uploads", f"/datasets/{key}/upload"):
+            tape.ask("post", address, {"file": SimpleUploadedFile("x.csv", b"id,label\n1,x\n")})
+
+
+def name_things(tape: Tape) -> None:
+    """Give things of one's own the keys of what is hidden: all of it is made."""
+    for name in (*hidden_names("rule0d"), *hidden_names("sketch1"), "risky", "ours"):
+        tape.ask("post", "rules/rehearse", {**_RULE, "target": "ops.own", "key": name})
+        tape.ask("post", "rules", {**_RULE, "target": "ops.own", "key": name})
+    for name in (*hidden_names("met-air"), *hidden_names("permits"), "flights"):
+        tape.ask("post", "streams", {**_STREAM, "mode": "append", "key": name})
+    for name in (*hidden_names("files1"), "more"):
+        tape.ask("post", "sources", {**_SOURCE, "key": name})
+
+
 def try_changes(tape: Tape) -> None:
     """Write about hidden things as a publisher of another agency; nothing of it may be done."""
     vaults = [f"{agency}.{name}" for agency in ("dot", "met") for name in hidden_names("vault")]
-    flights = {"party": "everyone", "effect": "prohibit", "reason": "x", "key": "ours"}
     for target in (*vaults, "dot.*", "*", "dot.flights", *(f"dot.flights#{n}" for n in hidden_names("codename"))):
-        tape.ask("post", "rules", {**flights, "target": target})
-        tape.ask("post", "rules/rehearse", {**flights, "target": target})
+        tape.ask("post", "rules", {**_RULE, "target": target})
+        tape.ask("post", "rules/rehearse", {**_RULE, "target": target})
     for key in vaults:
         tape.ask("post", "datasets", {"key": key, "title": "x"})
         tape.ask("patch", f"datasets/{key}", {"fields": [{"name": "x", "type": "string"}]})
@@ -97,10 +153,10 @@ def try_changes(tape: Tape) -> None:
         for act in ("test", "discover"):
             tape.ask("post", f"sources/{name}/{act}")
         tape.ask("patch", f"sources/{name}", {"retire": True})
-    for name in hidden_names("app1"):
+    for name in hidden_names("app0"):
         tape.ask("post", "tokens", {"client": f"dot/{name}"})
         tape.ask("post", "clients", {"agency": "dot", "name": name})
-    for name in hidden_names("rule1f"):
+    for name in hidden_names("rule0f"):
         for act in ("approve", "confirm"):
             tape.ask("post", f"rules/{name}/{act}")
             tape.ask("post", f"groups/{name}/{act}")
@@ -120,8 +176,19 @@ def try_changes(tape: Tape) -> None:
         tape.ask("post" if path == "agencies" else "patch", path, {"code": "dot", "name": "x"})
 
 
+_NAMES = {
+    "dataset": "dot.{}vault",
+    "client": "dot/{}app0",
+    "source": "{}files0",
+    "stream": "{}flights",
+    "actor": "{}0@dot.example",
+    "q": "{}codename",
+}
+"""By parameter, what it names; for all others a rule will do."""
 _NONE = "00000000-0000-4000-8000-000000000000"
 _STREAM = {"key": "ours", "source": "ops-files", "dataset": "ops.own", "select": {"path": "x.csv"}}
+_RULE = {"party": "everyone", "effect": "prohibit", "reason": "x", "key": "ours"}
+_SOURCE = {"agency": "ops", "kind": "file", "config": {"url": "file://${env:WORLD_DIR}/"}}
 _AGREEMENT = {
     "key": "ours",
     "agency": "ops",

@@ -29,7 +29,7 @@ class Shape:
         self.taken = {name: hidden.cell(self.types[name]) or self._value(name) for name in ("risk", "grade")}
         self.taken_by_secret = hidden.text() if self.secret_type == "string" else hidden.number()
         self.has_vault = {agency: hidden.draw.random() < 0.7 for agency in ("dot", "met")}
-        self.sources = [hidden.name(f"files{i}") for i in hidden.some(1, 3)]
+        self.sources = [hidden.name(f"files{i}") for i in hidden.some(2, 4)]
 
     def _value(self, name: str) -> str | int:
         return self.hidden.text() if self.types[name] == "string" else self.hidden.number()
@@ -52,21 +52,32 @@ def manifest(shape: Shape) -> Table:
         "stream": list(_streams(shape)),
         "rule": list(_rules(shape)),
         "agreement": list(_agreements(shape)),
+        "team": list(_teams(shape.hidden)),
     }
 
 
 def _agencies(hidden: Hidden) -> Iterator[Table]:
     members = [{"email": "member@ops.example", "roles": []}, {"email": "desk@ops.example", "roles": ["publisher"]}]
+    members.append({"email": "head@ops.example", "roles": ["reviewer", "requester"]})
     yield {"code": "ops", "name": "Operations", "member": members}
     for code, name in (("dot", "Transport"), ("met", "Meteorology")):
         others = [{"email": f"{hidden.name(str(i))}@{code}.example", "roles": ["publisher"]} for i in hidden.some(1, 4)]
         yield {"code": code, "name": name, "member": others}
 
 
+def _teams(hidden: Hidden) -> Iterator[Table]:
+    own = [{"dataset": "ops.own", "acts": ["load"]}]
+    yield {"agency": "ops", "name": "desk", "members": ["member@ops.example"], "stewardships": own}
+    for i in hidden.some(1, 3):
+        theirs = [{"dataset": "dot.flights", "acts": ["edit"]}, {"rule": "risky", "acts": ["review"]}]
+        members = [f"{hidden.name('0')}@dot.example"]
+        yield {"agency": "dot", "name": hidden.name(f"team{i}"), "members": members, "stewardships": theirs}
+
+
 def _clients(hidden: Hidden) -> Iterator[Table]:
     yield {"agency": "ops", "name": "reader"}
     yield {"agency": "ops", "name": "desk", "roles": ["publisher"]}
-    yield {"agency": "met", "name": "station"}
+    yield {"agency": "met", "name": "station", "roles": ["requester"]}
     for i in hidden.some(1, 4):
         yield {"agency": "dot", "name": hidden.name(f"app{i}"), "external": hidden.draw.random() < 0.5}
 
@@ -192,6 +203,7 @@ def _stream(key: str, source: str, dataset: str, mode: str = "replace") -> Table
 
 
 def _rules(shape: Shape) -> Iterator[Table]:
+    yield _rule("own-label", "ops.own#label", "agency:met", access="hash")
     yield _rule("risky", "dot.flights", effect="prohibit", filter=f"risk = {literal(shape.taken['risk'])}")
     by_secret = f'"{shape.secret}" = {literal(shape.taken_by_secret)}' if shape.secret else "risk IS NULL"
     yield _rule("watched", "dot.flights", "agency:ops", effect="prohibit", filter=by_secret)
@@ -216,7 +228,7 @@ def _rules(shape: Shape) -> Iterator[Table]:
     yield _rule("permits-north", "dot.permits", "agency:ops", effect="permit", filter="region = 'north'")
     yield _rule("logs-debug", "dot.logs", "group:north", effect="prohibit", filter="level = 'debug'")
     yield _rule("air", "met.air", "agency:ops", effect="prohibit")
-    for i in shape.hidden.some(1, 5):
+    for i in shape.hidden.some(2, 5):
         yield from _rules_about_others(shape.hidden, f"{shape.hidden.name('rule')}{i}")
 
 
@@ -248,7 +260,7 @@ def _agreements(shape: Shape) -> Iterator[Table]:
     filter_ = f"grade = {literal(shape.taken['grade'])}"
     yield _agreement("ops-cases", "dot.cases", "ops", fields=granted, filter=filter_)
     yield _agreement("ops-permits", "dot.permits", "ops", fields=_CLEAR, filter="region = 'north'")
-    for i in shape.hidden.some(1, 3):
+    for i in shape.hidden.some(2, 4):
         purpose = shape.hidden.text()
         fields = {"id": "clear", "grade": "clear"}
         yield _agreement(f"{shape.hidden.name('deal')}{i}", "dot.cases", "met", fields=fields, purpose=purpose)

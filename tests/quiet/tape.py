@@ -1,8 +1,11 @@
 """Everything that one caller asked and was answered, in a form that two hubs can be compared in."""
 
 import json
+import random
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
@@ -13,14 +16,20 @@ from django.urls import Resolver404, resolve
 
 from tests.quiet.hidden import CANARY
 
-_ID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
+_ID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|(?<=\w-)[0-9a-f]{8}\b")
 _MOMENT = re.compile(r"\b20\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d\.\d{6}(?:Z|\+00:00)?")
 _PAGE_MOMENT = re.compile(r"(datetime=\")[^\"]*(\">)[^<]*")
-_PAGE_CLOCK = re.compile(r"(?<=<(?:td|dd)>)(?:20\d\d-\d\d-\d\d )?\d\d:\d\d(?::\d\d)?(?: UTC)?(?=<)")
+_PAGE_CLOCK = re.compile(
+    r"(?:(?<=<(?:td|dd)>)|(?<=<td class=\"when\">))(?:20\d\d-\d\d-\d\d )?\d\d:\d\d(?::\d\d)?(?: UTC)?(?=<)"
+)
+_PAGE_WORDS = re.compile(
+    r"(?<=<dd>)20\d\d-\d\d-\d\d \d\d:\d\d(?= –)|(?<=ended )20\d\d-\d\d-\d\d \d\d:\d\d(?= by)"
+    r"|(?<=value=\")20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(?=\")"
+)
 _CURSOR = re.compile(r"\bgAAAA[\w-]+")
 _TOKEN = re.compile(r"\bhub_[\w-]{8,}")
 _CSRF = re.compile(r"\b[A-Za-z0-9]{64}\b|(?<=csrftoken=)\w{32}")
-_TIMINGS = re.compile(r'"timings":\{[^}]*\}')
+_TIMINGS = re.compile(r'"(timings|pace)":\{[^}]*\}')
 _EXPIRES = re.compile(r"(?<=expires=)[^;]+|(?<=Expires: )[^\n]+")
 _SIGNED = re.compile(r":\w{6}:[\w-]{43}\b")
 
@@ -38,6 +47,11 @@ class Reply:
         return json.loads(self.text)
 
 
+UNASKED = Reply(0, {}, "")
+_FIRST = 2
+"""So many questions of each kind are always asked."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """One question, and the answer without what chance and clock put in."""
@@ -51,12 +65,20 @@ class Entry:
 
 @dataclass
 class Tape:
-    """Asks as one caller and keeps the answers; ids are numbered in the order in which they first appear."""
+    """Asks as one caller and keeps the answers; ids are numbered in the order in which they first appear.
+
+    ``made`` are the hidden words that somebody of the caller's agency has called a thing of its own by. Of questions
+    of one kind only a ``share`` is asked, always the same.
+    """
 
     browser: Browser
+    made: set[str]
+    share: float = 1
     entries: list[Entry] = field(default_factory=list)
     _ids: dict[str, str] = field(default_factory=dict)
     _asked: set[str] = field(default_factory=set)
+    _of_kind: Counter[str] = field(default_factory=Counter)
+    _draw: random.Random = field(default_factory=lambda: random.Random(7))
 
     def get(self, path: str, params: Mapping[str, Any] | None = None, /, **headers: str) -> Reply:
         return self.ask("get", path, params or {}, **headers)
@@ -68,9 +90,23 @@ class Tape:
         more = {}
         if method not in ("get", "head") and not path.startswith("/"):
             data, more = json.dumps(data or {}), {"content_type": "application/json"}
+        asked, route = f"{method.upper()} {address} {data or ''} {sent or ''}", _route(address)
+        if self._is_passed_over(asked, route, data):
+            return UNASKED
         reply = _read(getattr(self.browser, method)(address, data, headers=sent, **more))
-        self._keep(f"{method.upper()} {address} {data or ''} {sent or ''}", _route(address), reply)
+        if method == "post" and reply.status in (201, 302):
+            self.made |= _canaries(str(data))
+        self._keep(asked, route, reply)
         return reply
+
+    def _is_passed_over(self, asked: str, route: str, data: Any) -> bool:
+        """Of questions alike but for what they name, the first few are asked and ``share`` of the others."""
+        if self.share == 1:
+            return False
+        marks = sorted({word[:3] for word in _canaries(asked)})
+        kind = f"{asked.split()[0]} {route} {sorted(data) if isinstance(data, Mapping) else ''} {marks}"
+        self._of_kind[kind] += 1
+        return self._of_kind[kind] > _FIRST and self._draw.random() > self.share
 
     def pages(self, path: str, params: Mapping[str, Any], /, **headers: str) -> list[str]:
         """Ask for page after page to the end; answers the cursors that led on."""
@@ -84,18 +120,28 @@ class Tape:
     def _keep(self, asked: str, route: str, reply: Reply) -> None:
         said = "\n".join([str(reply.status), *(f"{n}: {v}" for n, v in sorted(reply.headers.items())), "", reply.text])
         self._asked |= _canaries(asked)
-        echoed = self._asked if "/events" in asked else _canaries(asked)
+        echoed = self.made | (self._asked if "/events" in asked else _canaries(asked))
         plain = self._plain(said)  # a cursor or token may hold any letters by chance
         self.entries.append(Entry(self._plain(asked), plain, frozenset(_canaries(plain) - echoed), reply.status, route))
 
     def _plain(self, text: str) -> str:
         text = _ID.sub(lambda match: self._ids.setdefault(match[0], f"<id {len(self._ids)}>"), text)
         if _TIMINGS.search(text):
-            text = re.sub(r"Content-Length: \d+", "Content-Length: <>", _TIMINGS.sub('"timings":<>', text))
+            text = re.sub(r"Content-Length: \d+", "Content-Length: <>", _TIMINGS.sub(r'"\1":<>', text))
         text = _CURSOR.sub(lambda match: f"<cursor of {len(match[0])}>", text)
         text = _PAGE_MOMENT.sub(r"\1<moment>\2<moment>", _MOMENT.sub("<moment>", text))
-        text = _EXPIRES.sub("<moment>", _PAGE_CLOCK.sub("<moment>", text))
+        text = _EXPIRES.sub("<moment>", _PAGE_WORDS.sub("<moment>", _PAGE_CLOCK.sub("<moment>", text)))
         return _SIGNED.sub(":<signed>", _CSRF.sub("<csrf>", _TOKEN.sub("<token>", text)))
+
+
+@contextmanager
+def thinned(tapes: list[Tape], share: float) -> Iterator[None]:
+    """Within, each asks ``share`` of what is much alike."""
+    for tape in tapes:
+        tape.share = share
+    yield
+    for tape in tapes:
+        tape.share = 1
 
 
 def _route(address: str) -> str:

@@ -1,6 +1,6 @@
 """Two hubs that differ only in what is hidden from a caller give it byte-equal answers, on every route.
 
-``HUB_PROOF=long`` takes more pairs of hubs.
+``HUB_PROOF=long`` takes twenty pairs of hubs, ``HUB_PROOF=4,7`` those of these seeds.
 """
 
 import os
@@ -15,7 +15,9 @@ from tests.quiet.tape import Entry, differences, leaks
 
 AnswersOf = Callable[[int], tuple[Answers, Answers]]
 
-SEEDS = range(1, 21) if os.environ.get("HUB_PROOF") == "long" else range(1, 2)
+_ASKED = os.environ.get("HUB_PROOF") or "1"
+SEEDS = range(1, 21) if _ASKED == "long" else [int(seed) for seed in _ASKED.split(",")]
+pytestmark = pytest.mark.timeout(1200)
 of_each_seed = pytest.mark.parametrize("seed", SEEDS)
 
 
@@ -41,7 +43,7 @@ def test_callers_see_all_that_is_theirs(answers_of: AnswersOf, seed: int) -> Non
     reader = one["reader"].entries
     counts = {name: sum(entry.status == 200 for entry in tape.entries) for name, tape in one.items()}
 
-    assert counts["reader"] > 400
+    assert counts["reader"] > 200
     assert counts["member"] > 20
     for key, names in corpus.FIELDS.items():
         shown = [entry for entry in reader if f"/{key}/rows" in entry.asked and "row 0" in entry.answered]

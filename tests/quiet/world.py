@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import yaml
 from django.core.management import call_command
@@ -14,21 +15,20 @@ from connectors.models import Run, Stream
 from connectors.runner import carry_out
 from hub.accounts.caller import HUB, Caller
 from hub.accounts.commands import issue_token
-from hub.accounts.models import Agency, Client, Epoch, Membership, Token, User
-from hub.accounts.queries import caller_for_user
+from hub.accounts.models import Agency, Client, Epoch, Membership, Team, Token, User
+from hub.accounts.queries import caller_for_user, caller_named
 from hub.audit.models import Event
 from hub.catalog.models import Dataset
 from hub.manifest.apply import apply_manifest
 from hub.query.explaining import explained_as
 from hub.query.views import forget_views
 from hub.store.models import Relation
-from policies.commands import draft_rule
+from policies.commands import apply_for, draft_rule
 from policies.facts import Party
+from policies.models import Application
 from tests.quiet.hidden import MARKS, Hidden
-from tests.quiet.manifest import Shape, manifest
+from tests.quiet.manifest import END, Shape, manifest
 from tests.quiet.rows import write_rows
-
-PASSWORD = "correct horse battery"
 
 
 @dataclass
@@ -47,32 +47,32 @@ class World:
 
     def member(self, name: str) -> Browser:
         """A browser in which a person is signed in."""
-        user = User.objects.get(email=f"{name}@ops.example")
-        user.set_password(PASSWORD)
-        user.save()
         browser = Browser()
-        assert browser.login(username=user.email, password=PASSWORD)
+        browser.force_login(User.objects.get(email=f"{name}@ops.example"))
         return browser
 
     def ids(self) -> dict[str, list[str]]:
-        """By list, the id of a thing that is hidden from ``ops``, of one of its own, and of none."""
+        """By list, the id of a thing that is hidden from ``ops``, of up to two of its own, and of none."""
         nobody = "00000000-0000-4000-8000-000000000000"
         hidden = {
             "runs": Run.objects.filter(stream__dataset__key="dot.flights"),
             "tokens": Token.objects.filter(client__agency__code="met"),
             "clients": Client.objects.filter(agency__code="dot"),
+            "teams": Team.objects.filter(agency__code="dot"),
             "events": Event.objects.filter(kind="agreement.made"),
+            "applications": Application.objects.filter(agency__code="met", dataset__key="dot.cases"),
         }
         own = {
             "runs": Run.objects.filter(stream__dataset__key="ops.own"),
             "tokens": Token.objects.filter(client__name="reader"),
             "clients": Client.objects.filter(name="reader"),
+            "teams": Team.objects.filter(agency__code="ops"),
             "events": Event.objects.filter(dataset="ops.own", kind="rows.read"),
+            "applications": Application.objects.exclude(agency__code="met", dataset__key="dot.cases").order_by(
+                "submitted_at"
+            ),
         }
-        return {
-            name: [*(str(things.values_list("pk", flat=True)[0]) for things in (hidden[name], own[name])), nobody]
-            for name in hidden
-        }
+        return {name: [*_first(1, hidden[name]), *_first(2, own[name]), nobody] for name in hidden}
 
     def load_again(self, hidden: Hidden | None) -> None:
         """The next run of every stream; ``hidden`` draws all hidden cells and rows anew, None leaves them."""
@@ -80,6 +80,10 @@ class World:
             write_rows(self.folder, self.shape, hidden, self.seed)
         _sync()
         _draw_ties_alike(Relation.objects.filter(dataset__primary_key=[]))
+
+
+def _first(count: int, things: QuerySet[Any]) -> list[str]:
+    return [str(pk) for pk in things.values_list("pk", flat=True)[:count]]
 
 
 def make_world(folder: Path, mark: str, seed: int) -> World:
@@ -141,7 +145,7 @@ def _let_others_work(hidden: Hidden) -> None:
     for client in Client.objects.exclude(agency__code="ops").select_related("agency"):
         for _ in hidden.some(0, 3):
             issue_token(actor=HUB, client=client, lifetime=timedelta(days=hidden.draw.randint(1, 300)))
-    for i in hidden.some(0, 3):
+    for i in hidden.some(3, 5):
         words = {"key": f"{hidden.name('sketch')}{i}", "reason": hidden.text(), "party": "agency:ops"}
         draft_rule(actor=HUB, target="dot.flights", effect="prohibit", **words)
     station = Browser(
@@ -151,8 +155,21 @@ def _let_others_work(hidden: Hidden) -> None:
     if hidden.mark == MARKS[1]:
         for key in ("dot.flights", "dot.empty"):
             station.get(f"/api/v1/datasets/{key}/rows")
+    _let_agencies_apply(hidden)
     for dataset in Dataset.objects.filter(is_secret=True).select_related("agency"):
         explained_as(_publisher(dataset.agency), dataset, Party("agency", "ops"))
+
+
+def _let_agencies_apply(hidden: Hidden) -> None:
+    """What ``ops`` asks and is asked, and what others ask one another."""
+    purposes = [("ops", "dot.cases", "Statistics"), ("met", "ops.own", "Forecasts")]
+    purposes += [("met", "dot.cases", hidden.text()) for _ in hidden.some(1, 3)]
+    actors = {"ops": caller_named("ops", "head@ops.example"), "met": caller_named("met", "met/station")}
+    for agency, key, purpose in purposes:
+        actor, fields = actors[agency], {"id": "clear"}
+        assert actor is not None
+        dataset = Dataset.objects.select_related("agency").get(key=key)
+        apply_for(actor=actor, dataset=dataset, valid_to=END, purpose=purpose, fields=fields)
 
 
 def _publisher(agency: Agency) -> Caller:

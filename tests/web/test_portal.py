@@ -1,11 +1,15 @@
 """The portal's pages, with people who may and people who may not."""
 
+import re
+from typing import Any
+
 import pytest
 from django.test import Client as Browser
 
 from hub.accounts.caller import HUB
+from hub.accounts.commands import create_agency, set_member
 from hub.accounts.invitations import first_administrator_link
-from hub.accounts.models import Membership, Token, User
+from hub.accounts.models import Agency, Membership, Token, User
 from hub.accounts.queries import caller_for_token
 from hub.catalog.models import Dataset
 from policies.commands import classify_dataset
@@ -110,19 +114,53 @@ def test_token_of_another_agency_cannot_be_revoked(signed_in: SignedIn) -> None:
     assert token.revoked_at is None
 
 
-def test_people_are_invited_and_removed_by_their_reviewer(signed_in: SignedIn) -> None:
+def test_people_are_invited_and_removed_by_their_reviewer(
+    signed_in: SignedIn, mailoutbox: list[Any], django_capture_on_commit_callbacks: Any
+) -> None:
     browser = signed_in("city", "reviewer")
 
-    invited = browser.post("/people", {"email": "new@city.example", "roles": ["requester"]}).content.decode()
+    with django_capture_on_commit_callbacks(execute=True):
+        invited = browser.post("/people", {"email": "new@city.example", "roles": ["requester"]}).content.decode()
     membership = Membership.objects.get(user__email="new@city.example")
-    refused = signed_in("water", "reviewer").post(f"/people/{membership.pk}/remove")
-    removed = browser.post(f"/people/{membership.pk}/remove")
+    refused = signed_in("water", "reviewer").post("/people/new@city.example/remove", {"agency": "city"})
+    removed = browser.post("/people/new@city.example/remove")
 
-    assert "/invitations/" in invited
+    assert "is sent a link by mail" in invited
+    assert "/invitations/" in mailoutbox[0].body
     assert membership.roles == ["requester"]
     assert refused.status_code == 404
     assert removed.status_code == 302
     assert not Membership.objects.filter(pk=membership.pk).exists()
+
+
+def test_page_tells_a_reviewer_nothing_of_the_person_elsewhere(signed_in: SignedIn) -> None:
+    signed_in("water", "publisher")
+    set_member(actor=HUB, agency=Agency.objects.get(code="water"), email="pending@water.example", roles=[])
+    browser = signed_in("city", "reviewer")
+
+    def told(email: str) -> str:
+        page = browser.post("/people", {"email": email, "roles": ["requester"]}).content.decode()
+        browser.post(f"/people/{email}/remove")
+        return re.sub(r'value="[A-Za-z0-9]{64}"|nonce="[^"]*"', "", page).replace(email, "<address>")
+
+    known, waiting, new = map(told, ("publisher@water.example", "pending@water.example", "nobody@water.example"))
+
+    assert "&lt;address&gt;" not in new
+    assert "<address> is a member now" in new
+    assert known == waiting == new
+
+
+def test_administrator_is_shown_the_link(signed_in: SignedIn) -> None:
+    create_agency(actor=HUB, code="hub", name="Administration")
+
+    browser = signed_in("hub", "system")
+
+    page = browser.post("/people", {"agency": "city", "email": "new@city.example"})
+    removed = browser.post("/people/new@city.example/remove", {"agency": "city"})
+
+    assert "/invitations/" in page.content.decode()
+    assert removed.status_code == 302
+    assert not Membership.objects.filter(user__email="new@city.example").exists()
 
 
 def test_first_administrator_comes_by_a_link_that_works_once(db: None) -> None:

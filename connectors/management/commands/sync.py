@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand
 from connectors.commands import request_run
 from connectors.models import Run, Stream
 from hub.accounts.caller import HUB
+from hub.accounts.keys import keyed
 from hub.errors import NotFound
 
 _COUNTERS = ("rows_read", "inserted", "updated", "deleted", "unchanged", "rejected")
@@ -18,11 +19,11 @@ class Command(BaseCommand):
     help = "Start a run of a stream; with --wait show its progress and end as it ends."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("stream", help="the stream's key")
+        parser.add_argument("stream", help="the stream's key, where several owners have it in full: code::key")
         parser.add_argument("--wait", action="store_true", help="wait for the end: exit 0 on succeeded or partial")
 
     def handle(self, *args: Any, stream: str, wait: bool, **options: Any) -> None:
-        found = Stream.objects.select_related("source", "dataset__agency").filter(key=stream).first()
+        found = keyed(Stream.objects.select_related("source", "dataset__agency"), stream)
         if found is None:
             known = ", ".join(Stream.objects.order_by("key").values_list("key", flat=True)) or "none"
             raise NotFound(f"There is no stream {stream}.", hint=f"There are: {known}.")

@@ -13,7 +13,7 @@ from hub.accounts.commands.checks import checked_roles, invalid
 from hub.accounts.commands.epoch import bump_epoch
 from hub.accounts.invitations import invite
 from hub.accounts.models import Agency, Membership, User
-from hub.accounts.permissions import GIVEN_BY_REVIEWERS, holds, require_head_of, require_may_give
+from hub.accounts.permissions import holds, require_head_of, require_may_give
 from hub.audit.commands import record
 
 _MAX_EMAIL: Final = 254
@@ -21,9 +21,10 @@ _MAX_EMAIL: Final = 254
 
 @transaction.atomic
 def set_member(*, actor: Caller, agency: Agency, email: str, roles: Iterable[str]) -> tuple[Membership, str | None]:
-    """A person's roles in ``agency``; who has no password yet gets a link to set one, answered as its path.
+    """A person's roles in ``agency``; who has no password yet is sent a link to set one.
 
-    The path is None too where the person has, elsewhere or here, more than the actor could give.
+    Its path is answered to the hub's administrators alone. Whoever holds it becomes the person, with all that the
+    person may do; and whether there is one tells whether the person is known elsewhere.
     """
     require_head_of(actor, agency.code, "Inviting people")
     email = _checked_email(email)
@@ -36,8 +37,8 @@ def set_member(*, actor: Caller, agency: Agency, email: str, roles: Iterable[str
     membership.save()
     bump_epoch()
     record(actor=actor, kind="member.set", subject=email, member_of=agency.code, roles=wanted)
-    is_pending = user.is_active and not user.has_usable_password()
-    return membership, invite(user) if is_pending and _may_open_account(actor, user) else None
+    path = invite(user) if user.is_active and not user.has_usable_password() else None
+    return membership, path if holds(actor, "system") else None
 
 
 @transaction.atomic
@@ -50,14 +51,6 @@ def remove_member(*, actor: Caller, membership: Membership) -> None:
     membership.delete()
     bump_epoch()
     record(actor=actor, kind="member.removed", subject=email, member_of=code)
-
-
-def _may_open_account(actor: Caller, user: User) -> bool:
-    """Whoever holds the link becomes the person, with all the person may do."""
-    if holds(actor, "system"):
-        return True
-    within_reach = {"agency__code": actor.agency, "roles__contained_by": sorted(GIVEN_BY_REVIEWERS)}
-    return not user.memberships.exclude(**within_reach).exists()
 
 
 def _checked_email(email: str) -> str:

@@ -16,6 +16,7 @@ from guardian.shortcuts import assign_perm, remove_perm
 from hub.accounts.caller import Caller
 from hub.accounts.commands.checks import invalid
 from hub.accounts.commands.epoch import bump_epoch
+from hub.accounts.keys import keyed
 from hub.accounts.models import TEAM_NAME, Agency, Team, User
 from hub.accounts.permissions import require_system
 from hub.accounts.stewardship import STEWARDED, Act, acts_on, held_by
@@ -93,13 +94,18 @@ def _read(team: Team, table: Mapping[str, Any]) -> tuple[Any, tuple[Act, ...]]:
     if len(kinds) != 1 or set(table) != {*kinds, "acts"}:
         raise invalid("stewardships", f"A stewardship names one of {', '.join(STEWARDED)}, and its acts.")
     kind, key = kinds[0], table[kinds[0]]
-    thing: Any = apps.get_model(STEWARDED[kind])._default_manager.filter(key=str(key)).first()
+    thing: Any = _own(team, kind, str(key))
     if thing is None or thing.agency != team.agency:
         raise invalid("stewardships", f"{team.agency.code} has no {kind} {key}; its teams look after its own things.")
     known, acts = acts_on(thing), table["acts"]
     if not acts or not all(act in known for act in acts):
         raise invalid("stewardships", f"The acts on a {kind} are {', '.join(known)}; {key} needs one of them.")
     return thing, tuple(act for act in known if act in acts)
+
+
+def _own(team: Team, kind: str, key: str) -> Any:
+    things: Any = apps.get_model(STEWARDED[kind])._default_manager
+    return keyed(things.all(), key, owner=team.agency.code)
 
 
 def _entrust(actor: Caller, team: Team, thing: Any, acts: Sequence[Act]) -> None:

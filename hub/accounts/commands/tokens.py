@@ -4,14 +4,16 @@ import re
 import secrets
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
+from django.apps import apps
 from django.db import transaction
 from django.utils.timezone import now
 
 from hub.accounts.caller import Caller
 from hub.accounts.commands.checks import invalid
 from hub.accounts.commands.epoch import bump_epoch
+from hub.accounts.keys import keyed
 from hub.accounts.models import Client, Token
 from hub.accounts.permissions import require_head_of, require_may_give
 from hub.accounts.queries import token_digest
@@ -22,7 +24,7 @@ DEFAULT_LIFETIME: Final = timedelta(days=365)
 LONGEST_LIFETIME: Final = timedelta(days=3650)
 ROTATION_GRACE: Final = timedelta(hours=24)
 _SCOPE: Final = r"^(read|manage|read:(\*|[a-z][a-z0-9-]*\.(\*|[a-z][a-z0-9_-]*)))\Z"
-_AGREEMENT: Final = r"^([A-Za-z0-9][A-Za-z0-9._-]{0,99})?\Z"
+_AGREEMENT: Final = r"^(([a-z][a-z0-9-]{1,30}::)?[A-Za-z0-9][A-Za-z0-9._-]{0,99})?\Z"
 
 
 @transaction.atomic
@@ -34,7 +36,10 @@ def issue_token(
     agreement: str = "",
     lifetime: timedelta = DEFAULT_LIFETIME,
 ) -> tuple[Token, str]:
-    """A new token of ``client`` and its secret, which is kept nowhere."""
+    """A new token of ``client`` and its secret, which is kept nowhere.
+
+    ``agreement`` is one of the client's agency's; raises ``Conflict`` where the key names several.
+    """
     _require_keeper(actor, client)
     _check(scopes, agreement, lifetime)
     secret = "hub_" + secrets.token_urlsafe(32)
@@ -43,7 +48,7 @@ def issue_token(
         digest=token_digest(secret),
         prefix=secret[:12],
         scopes=list(scopes),
-        agreement=agreement,
+        agreement=_bound_to(client, agreement),
         expires_at=now() + lifetime,
     )
     record(actor=actor, kind="token.issued", subject=str(token.pk), client=str(client), scopes=list(scopes))
@@ -84,6 +89,14 @@ def _require_keeper(actor: Caller, client: Client) -> None:
     """Whoever has a client's token acts with its roles, so they must be the actor's to give."""
     require_head_of(actor, client.agency.code, "Issuing tokens")
     require_may_give(actor, client.roles)
+
+
+def _bound_to(client: Client, agreement: str) -> str:
+    """The agreement in full, so that another owner's of the same key, made later, widens nothing."""
+    model: Any = apps.get_model("policies.agreement")
+    made = model._default_manager.filter(agency=client.agency).select_related("dataset__agency")
+    found = keyed(made, agreement) if agreement else None
+    return found.full_key if found is not None else agreement
 
 
 def _lock(token: Token) -> None:

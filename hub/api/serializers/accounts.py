@@ -6,6 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from hub.accounts.caller import Caller
+from hub.accounts.keys import parted
 from hub.accounts.models import ROLES, Agency, AgencyGroup, Client, GroupChange, Token
 from hub.api.serializers.parts import KEY_LENGTH, Body, words
 
@@ -106,10 +107,14 @@ class TokenShown(serializers.ModelSerializer[Token]):
     """A token without its secret; `prefix` is how it begins."""
 
     client = serializers.CharField()
+    agreement = serializers.SerializerMethodField(help_text="Key of the agreement that it is bound to; else empty.")
 
     class Meta:
         model = Token
         fields = ("id", "client", "prefix", "scopes", "agreement", "created_at", "expires_at", "revoked_at")
+
+    def get_agreement(self, token: Token) -> str:
+        return parted(token.agreement)[1]
 
 
 class TokenIssued(TokenShown):

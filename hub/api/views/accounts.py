@@ -151,7 +151,9 @@ class Tokens(ListView):
     def get(self, request: Request) -> Response:
         return self.page(_tokens(self.caller), TokenShown, ("-created_at", "-id"))
 
-    @operation("Issue a token; its secret is told this once", TokenIssued, status=201, body=TokenBody, problems=(403,))
+    @operation(
+        "Issue a token; its secret is told this once", TokenIssued, status=201, body=TokenBody, problems=(403, 409)
+    )
     def post(self, request: Request) -> Response:
         body = self.body(TokenBody)
         agency, _, name = body.pop("client").partition("/")

@@ -6,9 +6,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hub.accounts.caller import Caller
+from hub.accounts.keys import address_of, the_one
 from hub.accounts.models import Agency
 from hub.accounts.queries import of_agency
-from hub.api.base import ApiView, ListView, found, named
+from hub.api.base import BY_KEY, ApiView, ListView, found, named
 from hub.api.params import Parameter
 from hub.api.schema import list_of, operation
 from hub.api.serializers.agreements import (
@@ -41,7 +42,7 @@ class Agreements(ListView):
 
     @operation("List the agreements that your agency is part of", list_of(AgreementShown))
     def get(self, request: Request) -> Response:
-        return self.page(agreements_for(self.caller), AgreementShown)
+        return self.page(agreements_for(self.caller), AgreementShown, BY_KEY)
 
     @operation("Make an agreement", AgreementShown, status=201, body=AgreementBody, problems=(403, 409))
     def post(self, request: Request) -> Response:
@@ -50,7 +51,8 @@ class Agreements(ListView):
         datasets = Dataset.objects.filter(of_agency(self.caller, "agency__code"))
         body["dataset"] = named(datasets, "dataset", key=body["dataset"])
         agreement = commands.make_agreement(actor=self.caller, **body)
-        return self.one(agreement, AgreementShown, status=201, at=f"agreements/{agreement.key}")
+        key = address_of(agreements_for(self.caller), agreement.owner, agreement.key)
+        return self.one(agreement, AgreementShown, status=201, at=f"agreements/{key}")
 
 
 class OneAgreement(ApiView):
@@ -159,7 +161,7 @@ class Withdraw(ApiView):
 
 
 def _agreement(caller: Caller, key: str) -> Agreement:
-    return found(agreements_for(caller), "agreement", key=key)
+    return the_one(agreements_for(caller), "agreement", key)
 
 
 def _application(caller: Caller, id: UUID) -> Application:

@@ -13,9 +13,10 @@ from connectors.models import Source, Stream
 from connectors.permissions import require_reach
 from connectors.queries import source_discover, source_test
 from hub.accounts.caller import Caller
+from hub.accounts.keys import address_of, keyed, the_one
 from hub.accounts.models import Agency
 from hub.accounts.queries import of_agency
-from hub.api.base import ApiView, ListView, found, named
+from hub.api.base import BY_KEY, ApiView, ListView, named
 from hub.api.params import Parameter
 from hub.api.schema import list_of, operation
 from hub.api.serializers.connectors import (
@@ -31,6 +32,7 @@ from hub.api.serializers.connectors import (
 )
 from hub.api.serializers.runs import RunShown
 from hub.catalog.models import Dataset
+from hub.errors import FieldError, Invalid
 
 
 class Kinds(ApiView):
@@ -54,14 +56,19 @@ class Sources(ListView):
 
     @operation("List your agency's sources", list_of(SourceShown))
     def get(self, request: Request) -> Response:
-        return self.page(_sources(self.caller), SourceShown)
+        return self.page(_sources(self.caller), SourceShown, BY_KEY)
 
     @operation("Register a source", SourceShown, status=201, body=SourceBody, problems=(403,))
     def post(self, request: Request) -> Response:
         body = self.body(SourceBody)
         body["agency"] = named(Agency.objects.all(), "agency", code=body["agency"])
         source = commands.register_source(actor=self.caller, **body)
-        return self.one(source, SourceShown, status=201, at=f"sources/{source.key}")
+        return self.one(
+            source,
+            SourceShown,
+            status=201,
+            at=f"sources/{address_of(_sources(self.caller), source.agency, source.key)}",
+        )
 
 
 class OneSource(ApiView):
@@ -107,16 +114,18 @@ class Streams(ListView):
 
     @operation("List your agency's streams", list_of(StreamShown))
     def get(self, request: Request) -> Response:
-        return self.page(_streams(self.caller), StreamShown)
+        return self.page(_streams(self.caller), StreamShown, BY_KEY)
 
-    @operation("Register a stream", StreamShown, status=201, body=StreamBody, problems=(403,))
+    @operation("Register a stream", StreamShown, status=201, body=StreamBody, problems=(403, 409))
     def post(self, request: Request) -> Response:
         body = self.body(StreamBody)
-        body["source"] = named(_sources(self.caller), "source", key=body["source"])
-        datasets = Dataset.objects.filter(of_agency(self.caller, "agency__code"))
+        datasets = Dataset.objects.filter(of_agency(self.caller, "agency__code")).select_related("agency")
         body["dataset"] = named(datasets, "dataset", key=body["dataset"])
+        body["source"] = _source_for(self.caller, body["dataset"], body["source"])
         stream = commands.register_stream(actor=self.caller, **body)
-        return self.one(stream, StreamShown, status=201, at=f"streams/{stream.key}")
+        return self.one(
+            stream, StreamShown, status=201, at=f"streams/{address_of(_streams(self.caller), stream.owner, stream.key)}"
+        )
 
 
 class OneStream(ApiView):
@@ -124,11 +133,11 @@ class OneStream(ApiView):
 
     @operation("Describe a stream", StreamShown)
     def get(self, request: Request, key: str) -> Response:
-        return self.one(found(_streams(self.caller), "stream", key=key), StreamShown)
+        return self.one(the_one(_streams(self.caller), "stream", key), StreamShown)
 
     @operation("Change a stream", StreamShown, body=StreamChange, problems=(403,))
     def patch(self, request: Request, key: str) -> Response:
-        stream = found(_streams(self.caller), "stream", key=key)
+        stream = the_one(_streams(self.caller), "stream", key)
         return self.one(commands.edit_stream(actor=self.caller, stream=stream, **self.body(StreamChange)), StreamShown)
 
 
@@ -137,7 +146,7 @@ class Sync(ApiView):
 
     @operation("Start a run; one that is open already is returned", RunShown, status=202, problems=(403, 409))
     def post(self, request: Request, key: str) -> Response:
-        run = commands.request_run(actor=self.caller, stream=found(_streams(self.caller), "stream", key=key))
+        run = commands.request_run(actor=self.caller, stream=the_one(_streams(self.caller), "stream", key))
         return self.one(run, RunShown, status=202, at=f"runs/{run.pk}")
 
 
@@ -146,7 +155,16 @@ def _sources(caller: Caller) -> QuerySet[Source]:
 
 
 def _source(caller: Caller, key: str) -> Source:
-    return found(_sources(caller), "source", key=key)
+    return the_one(_sources(caller), "source", key)
+
+
+def _source_for(caller: Caller, dataset: Dataset, key: str) -> Source:
+    """The source that a body names: the dataset's agency's where that has one of this key."""
+    source = keyed(_sources(caller), key, dataset.agency.code) or keyed(_sources(caller), key)
+    if source is None:
+        message = f"There is no source {key}."
+        raise Invalid(message, errors=[FieldError("source", "unknown", message)])
+    return source
 
 
 def _reachable(caller: Caller, key: str) -> Source:

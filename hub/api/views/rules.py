@@ -7,9 +7,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hub.accounts.caller import Caller
+from hub.accounts.keys import address_of, keyed, the_one
 from hub.accounts.models import Agency
 from hub.accounts.queries import of_agency
-from hub.api.base import ApiView, ListView, found
+from hub.api.base import BY_KEY, ApiView, ListView, found
 from hub.api.params import Parameter
 from hub.api.schema import list_of, operation
 from hub.api.serializers.exceptions import KINDS, ExceptionShown
@@ -18,6 +19,7 @@ from hub.api.serializers.rules import EFFECTS, RuleBody, RuleChange, RuleSaved, 
 from hub.errors import FieldError, Invalid
 from hub.query.rehearsal import rehearse
 from policies import commands
+from policies.checks import parsed_target
 from policies.ledger import Withholding, exceptions_of
 from policies.lists import rules_for
 from policies.models import Rule
@@ -35,14 +37,16 @@ class Rules(ListView):
 
     @operation("List the rules on your agency's data", list_of(RuleShown))
     def get(self, request: Request) -> Response:
-        return self.page(rules_for(self.caller), RuleShown)
+        return self.page(rules_for(self.caller), RuleShown, BY_KEY)
 
     @operation(
         "Draft a rule, which is tried out on the rows", RuleSaved, status=201, body=RuleBody, problems=(403, 409)
     )
     def post(self, request: Request) -> Response:
         rule = commands.draft_rule(actor=self.caller, **self.body(RuleBody))
-        return self.one(rule, RuleSaved, status=201, at=f"rules/{rule.key}")
+        return self.one(
+            rule, RuleSaved, status=201, at=f"rules/{address_of(rules_for(self.caller), rule.agency, rule.key)}"
+        )
 
 
 class OneRule(ApiView):
@@ -119,7 +123,8 @@ class Rehearse(ApiView):
             raise Invalid(
                 "The rule lacks something.", errors=[FieldError(n, "required", "Is missing.") for n in missing]
             )
-        known = rules_for(self.caller).filter(key=key).first() if key else None
+        owner = parsed_target(words["target"]).agency
+        known = keyed(rules_for(self.caller), key, owner) if key else None
         if known is not None:
             return commands.edit_rule(actor=self.caller, rule=known, **words)
         return commands.draft_rule(actor=self.caller, key=key or f"rehearsal-{uuid4()}", **words)
@@ -154,4 +159,4 @@ class Exceptions(ListView):
 
 
 def _rule(caller: Caller, key: str) -> Rule:
-    return found(rules_for(caller), "rule", key=key)
+    return the_one(rules_for(caller), "rule", key)

@@ -18,7 +18,7 @@ from hub.query.catalogue import visible_datasets
 from hub.query.decisions import secret_fields
 from hub.query.explaining import is_filter_told
 from hub.web import forms
-from hub.web.member import acts_on, faults_of, for_members, may
+from hub.web.member import acts_on, faults_of, for_members, found, may
 from policies import commands
 from policies.checks import MODES
 from policies.commands.keeping import regime
@@ -33,8 +33,8 @@ _SHOWN: Final = 200
 @for_members
 def applications(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     """What the visitor's agency asks for and what is asked of it, the latest first."""
-    found = applications_for(caller).order_by("-submitted_at", "-pk")
-    return render(request, "web/policies/applications.html", {"applications": found[:_SHOWN]})
+    listed = applications_for(caller).order_by("-submitted_at", "-pk")
+    return render(request, "web/policies/applications.html", {"applications": listed[:_SHOWN]})
 
 
 @require_http_methods(["GET", "POST"])
@@ -104,7 +104,7 @@ def agreements(request: HttpRequest, caller: Caller) -> HttpResponseBase:
 def end(request: HttpRequest, caller: Caller, key: str) -> HttpResponseBase:
     """End an agreement before its time."""
     try:
-        commands.end_agreement(actor=caller, agreement=get_object_or_404(agreements_for(caller), key=key))
+        commands.end_agreement(actor=caller, agreement=found(agreements_for(caller), key))
     except HubError as error:
         return _agreements(request, caller, error)
     return redirect("agreements")
@@ -184,9 +184,9 @@ def _unseen(caller: Caller, thing: Application) -> frozenset[str]:
 
 
 def _agreements(request: HttpRequest, caller: Caller, error: HubError | None = None) -> HttpResponseBase:
-    found = agreements_for(caller).order_by("ended_at", "-valid_to", "key")[:_SHOWN]
+    listed = agreements_for(caller).order_by("ended_at", "-valid_to", "key")[:_SHOWN]
     page = {
-        "agreements": [_told(caller, agreement) for agreement in found],
+        "agreements": [_told(caller, agreement) for agreement in listed],
         "now": now(),
         "faults": faults_of(error) if error else (),
     }

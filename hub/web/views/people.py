@@ -38,12 +38,12 @@ def people(request: HttpRequest, caller: Caller) -> HttpResponseBase:
 
 @acts_on("people")
 @for_members
-def remove(request: HttpRequest, caller: Caller, id: int) -> HttpResponseBase:
-    """End a membership in the visitor's agency; administrators of the hub end any."""
+def remove(request: HttpRequest, caller: Caller, email: str) -> HttpResponseBase:
+    """End a person's place in the visitor's agency; administrators of the hub choose any agency."""
+    code = request.POST.get("agency") or caller.agency
+    code = code if caller.has_role("system") else caller.agency
     memberships = Membership.objects.select_related("agency", "user")
-    if not caller.has_role("system"):
-        memberships = memberships.filter(agency__code=caller.agency)
-    membership = get_object_or_404(memberships, pk=id)
+    membership = get_object_or_404(memberships, agency__code=code, user__email=email)
     try:
         remove_member(actor=caller, membership=membership)
     except HubError as error:
@@ -84,6 +84,7 @@ def _people(
     page = {
         "agency": agency,
         "memberships": Membership.objects.filter(agency=agency).select_related("user").order_by("user__email"),
+        "has_mail": settings.HUB_HAS_MAIL,
         "roles": ROLES if is_administrator else MEMBER_ROLES,
         "may_change": is_administrator or caller.has_role("reviewer"),
         "teams": _teams(agency),

@@ -15,7 +15,7 @@ from hub.errors import HubError
 from hub.query.rehearsal import MAX_DAYS, rehearse
 from hub.query.trial import warnings_on
 from hub.web import forms
-from hub.web.member import acts_on, faults_of, for_members, may
+from hub.web.member import acts_on, faults_of, for_members, found, may
 from policies import commands
 from policies.checks import MODES
 from policies.commands.keeping import regime
@@ -33,9 +33,9 @@ _SHOWN: Final = 500
 def rules(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     """The rules on the data of the visitor's agency: drafts first, ended ones last."""
     status = request.GET.get("status", "")
-    found = rules_for(caller).filter(**({"status": status} if status else {})).order_by("key")[:_SHOWN]
+    listed = rules_for(caller).filter(**({"status": status} if status else {})).order_by("key", "id")[:_SHOWN]
     order = (Rule.Status.DRAFT, Rule.Status.APPROVED, Rule.Status.RETIRED)
-    shown = sorted(map(_told, found), key=lambda told: order.index(told["rule"].status))
+    shown = sorted(map(_told, listed), key=lambda told: order.index(told["rule"].status))
     may_draft = caller.has_role("publisher", "reviewer", "authority")
     page = {"rules": shown, "status": status, "statuses": order, "may_draft": may_draft}
     return render(request, "web/policies/rules.html", page)
@@ -54,14 +54,14 @@ def draft(request: HttpRequest, caller: Caller) -> HttpResponseBase:
         rule = commands.draft_rule(actor=caller, key=key, **said)
     except HubError as error:
         return _form(request, None, {**said, "key": key}, error)
-    return redirect("rule", rule.key)
+    return redirect("rule", rule.full_key)
 
 
 @require_http_methods(["GET", "POST"])
 @for_members
 def edit(request: HttpRequest, caller: Caller, key: str) -> HttpResponseBase:
     """The form of a draft, which is its author's to change."""
-    rule = get_object_or_404(rules_for(caller), key=key)
+    rule = found(rules_for(caller), key)
     if request.method != "POST":
         return _form(request, rule, rule_words(rule))
     said = forms.rule(request.POST)
@@ -76,7 +76,7 @@ def edit(request: HttpRequest, caller: Caller, key: str) -> HttpResponseBase:
 @for_members
 def rule(request: HttpRequest, caller: Caller, key: str) -> HttpResponseBase:
     """One rule: what it says, what the rows say to it, every form it has had, and what can be done about it."""
-    return _rule(request, caller, get_object_or_404(rules_for(caller), key=key))
+    return _rule(request, caller, found(rules_for(caller), key))
 
 
 @acts_on("rule", "key")
@@ -86,7 +86,7 @@ def change(request: HttpRequest, caller: Caller, key: str, act: str) -> HttpResp
     acts = {"approve": commands.approve_rule, "confirm": commands.confirm_rule, "retire": commands.retire_rule}
     if act not in acts:
         raise Http404
-    rule = get_object_or_404(rules_for(caller), key=key)
+    rule = found(rules_for(caller), key)
     try:
         acts[act](actor=caller, rule=rule)
     except HubError as error:
@@ -99,7 +99,7 @@ def change(request: HttpRequest, caller: Caller, key: str, act: str) -> HttpResp
 @for_members
 def rehearsal(request: HttpRequest, caller: Caller, key: str) -> HttpResponseBase:
     """What the rule, or its end, would give and take, by the reads of the last days."""
-    rule = get_object_or_404(rules_for(caller), key=key)
+    rule = found(rules_for(caller), key)
     text = request.POST.get("days", "")
     days = min(max(int(text), 1), MAX_DAYS) if text.isascii() and text.isdigit() and len(text) < 6 else 30
     is_end = "end" in request.POST

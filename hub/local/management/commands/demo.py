@@ -18,6 +18,7 @@ from connectors.models import Run, Stream
 from hub.accounts.caller import HUB
 from hub.accounts.commands import issue_token
 from hub.accounts.invitations import accept_invitation
+from hub.accounts.keys import the_one
 from hub.accounts.models import Client
 from hub.local import connection
 from hub.local.demo import story, transport
@@ -111,7 +112,8 @@ class Command(BaseCommand):
     def _load(self, hub: Hub) -> None:
         """Sync every stream through the worker, and wait for all."""
         self._say("\nWhat came in, from source to readable:")
-        streams = Stream.objects.select_related("source", "dataset__agency").in_bulk(_STREAMS, field_name="key")
+        known = Stream.objects.select_related("source", "dataset__agency")
+        streams = {key: the_one(known, "stream", key) for key in _STREAMS}
         # What the schedule began before the departments were there is over first.
         for begun in Run.objects.filter(status__in=Run.OPEN):
             _await(hub, begun)
