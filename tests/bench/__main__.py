@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 
 from hub.local import connection, postgres
+from tests.bench import intake
 from tests.whole.conftest import ROOT, WholeHub, started, stopped
 
 ROUNDS = 3
@@ -35,6 +36,7 @@ def main() -> None:
             bench_page(hub)
         finally:
             stopped(hub)
+    intake.main()
 
 
 def bench_load(hub: WholeHub, folder: Path) -> None:

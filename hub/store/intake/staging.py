@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from django.db import DataError, connection
+from django.db import DataError, connection, transaction
 
 from hub.store.intake import direct
 from hub.store.intake.ahead import ahead
@@ -78,18 +78,17 @@ def copy_in(staging: Staging, chunks: Iterable[bytes], *, positioned: bool, type
     as text. Raises ``NotDirect`` where PostgreSQL refuses a value all the same.
     """
     staging.is_positioned, staging.types = positioned, types
-    _create_rows(staging)
     if not staging.is_direct:
-        return _copy(staging, staging.table, chunks)
+        return _copy_all_as_text(staging, chunks)
     try:
         if direct.is_vouched(staging.fields, types):
-            return _copy(staging, staging.rows, chunks)
+            return _copy_rows(staging, chunks)
         form = direct.line_form(staging.fields, positioned=positioned)
         if form is None:
             staging.is_direct = False
-            return _copy(staging, staging.table, ahead(chunks))
+            return _copy_all_as_text(staging, chunks)
         with tempfile.SpooledTemporaryFile(_IN_MEMORY) as others:
-            _copy(staging, staging.rows, ahead(_sorted_out(form.match, _whole(chunks), others.write)))
+            _copy_rows(staging, ahead(_sorted_out(form.match, _whole(chunks), others.write)))
             others.seek(0)
             _copy(staging, staging.table, iter(lambda: others.read(1 << 20), b""))
     except DataError as error:
@@ -112,9 +111,21 @@ def _create_rows(staging: Staging) -> None:
             cursor.execute(f"ALTER SEQUENCE {sequence} OWNED BY {staging.rows}.{TIE_BREAKER}")
 
 
-def _copy(staging: Staging, table: str, chunks: Iterable[bytes]) -> None:
+@transaction.atomic
+def _copy_rows(staging: Staging, chunks: Iterable[bytes]) -> None:
+    """Frozen as they come, rows need no second writing by whoever looks at them first."""
+    _create_rows(staging)
+    _copy(staging, staging.rows, chunks, "(FREEZE)")
+
+
+def _copy_all_as_text(staging: Staging, chunks: Iterable[bytes]) -> None:
+    _create_rows(staging)
+    _copy(staging, staging.table, ahead(chunks))
+
+
+def _copy(staging: Staging, table: str, chunks: Iterable[bytes], options: str = "") -> None:
     with connection.cursor() as cursor:
-        statement = f"COPY {table} ({', '.join(staging.columns)}) FROM STDIN"
+        statement = f"COPY {table} ({', '.join(staging.columns)}) FROM STDIN {options}"
         cursor.copy_expert(statement, _Lines(chunks), size=1 << 20)
 
 
