@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from uuid import UUID
@@ -134,7 +134,8 @@ class _Work:
         finally:
             close = getattr(batches, "close", None)
             if close is not None:
-                close()
+                with suppress(ValueError):  # at work on a last batch, after which it lets go by itself
+                    close()
 
     def _counted(self, batches: Iterator[Batch]) -> Iterator[bytes]:
         """The lines of each batch, counted; what was no row goes to the quarantine."""

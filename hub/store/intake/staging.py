@@ -4,6 +4,7 @@ import re
 import secrets
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -88,7 +89,8 @@ def copy_in(staging: Staging, chunks: Iterable[bytes], *, positioned: bool, type
             staging.is_direct = False
             return _copy_all_as_text(staging, chunks)
         with tempfile.SpooledTemporaryFile(_IN_MEMORY) as others:
-            _copy_rows(staging, ahead(_sorted_out(form.match, _whole(chunks), others.write)))
+            with closing(ahead(_sorted_out(form.match, _whole(chunks), others.write))) as lines:
+                _copy_rows(staging, lines)
             others.seek(0)
             _copy(staging, staging.table, iter(lambda: others.read(1 << 20), b""))
     except DataError as error:
@@ -120,7 +122,8 @@ def _copy_rows(staging: Staging, chunks: Iterable[bytes]) -> None:
 
 def _copy_all_as_text(staging: Staging, chunks: Iterable[bytes]) -> None:
     _create_rows(staging)
-    _copy(staging, staging.table, ahead(chunks))
+    with closing(ahead(chunks)) as lines:
+        _copy(staging, staging.table, lines)
 
 
 def _copy(staging: Staging, table: str, chunks: Iterable[bytes], options: str = "") -> None:
