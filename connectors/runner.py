@@ -155,7 +155,8 @@ class _Work:
         finally:
             close = getattr(batches, "close", None)
             if close is not None:
-                close()
+                with suppress(ValueError):  # at work on a last batch, after which it lets go by itself
+                    close()
 
     def _meet(self, offered: Mapping[str, str], lacking: SourceLacks | None = None) -> bool:
         """Hold the source's columns against those of the last time; whether the dataset has new fields now.

@@ -34,8 +34,7 @@ def parse(document: bytes | str) -> Any:
         text = document if isinstance(document, str) else document.decode("utf-8-sig")
         if "\\u0000" in text:
             text = _NUL.sub(r"\1\\u0000\\u0000", text)
-        mark = _NUMBER.__add__
-        return json.loads(text, parse_float=mark, parse_int=mark, parse_constant=_refuse)
+        return json.loads(text, parse_float=_marked, parse_int=_marked, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise NotJson(str(type(error).__name__)) from error
 
@@ -66,6 +65,10 @@ def dumps(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ",".join(map(dumps, value)) + "]"
     return json.dumps(value, ensure_ascii=False)
+
+
+def _marked(digits: str) -> str:
+    return _NUMBER + digits
 
 
 def _is_number(value: str) -> bool:

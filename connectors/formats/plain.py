@@ -24,7 +24,9 @@ def plain(delimiter: bytes, width: int, places: Sequence[int], missing: Iterable
     edges = re.compile(rb"\0(?:[^%b\n\0]|(?<=[^%b\n\0]\0))" % ((re.escape(delimiter),) * 2))
 
     def lines(block: bytes, first: int) -> Lines | None:
-        block = block.replace(b"\r\n", b"\n").replace(b"\\", b"\\\\")
+        if b"\r" in block:
+            block = block.replace(b"\r\n", b"\n")
+        block = block.replace(b"\\", b"\\\\")
         if b"\r" in block or b"\0" in block or (delimiter != b"\t" and b"\t" in block):
             return None
         unquoted = _unquoted(block, delimiter, edges)
@@ -54,8 +56,10 @@ def _unquoted(block: bytes, delimiter: bytes, edges: re.Pattern[bytes]) -> bytes
     outside, inside = b"\0".join(parts[::2]), b"\0".join(parts[1::2])
     if len(parts) % 2 == 0 or b"\n" in inside or b"\t" in inside or edges.search(outside):
         return None
-    doubled = outside.replace(delimiter, b"\t").replace(b"\0\0", b'\0"\0').replace(b"\0\0", b'\0"\0')
-    parts[::2] = doubled.split(b"\0")
+    outside = outside.replace(delimiter, b"\t")
+    if b"\0\0" in outside:
+        outside = outside.replace(b"\0\0", b'\0"\0').replace(b"\0\0", b'\0"\0')
+    parts[::2] = outside.split(b"\0")
     return b"".join(parts)
 
 

@@ -55,7 +55,7 @@ def _first_fault(file: BinaryIO, codec: str) -> _Fault | None:
         if not chunk:
             return None
         if not text.isascii():
-            characters += sum(char > "\x7f" for char in text) if characters <= _SURELY_UTF8 else 0
+            characters += len(text) - len(text.encode("ascii", "ignore"))
         done += len(chunk)
 
 

@@ -5,9 +5,9 @@
 
 import sys
 
-from tests.bench import catalogue, decision, flights
+from tests.bench import catalogue, decision, flights, intake
 
-PARTS = {"decision": decision.bench, "catalogue": catalogue.bench, "flights": flights.bench}
+PARTS = {"decision": decision.bench, "catalogue": catalogue.bench, "flights": flights.bench, "intake": intake.main}
 
 
 def main() -> None:

@@ -108,6 +108,20 @@ def test_value_of_the_wrong_type_is_kept_out_where_the_contract_allows(
     ]
 
 
+def test_rows_whose_order_cannot_be_told_are_read_again_and_counted_once(
+    stream: Stream, folder: Path, run_of: RunOf
+) -> None:
+    edit_stream(actor=HUB, stream=stream, contract={"max_rejects": "50%"})
+    day = "2020-01-01T00:00:00Z"
+    (folder / "things.csv").write_text(f"id,name,at\n+1,first,{day}\n1,second,{day}\n2,two,{day}\n3,three\n")
+
+    run = run_of(stream)
+
+    assert (run.status, run.rows_read, run.inserted, run.rejected) == ("partial", 4, 2, 2)
+    assert rows(stream.dataset) == [(1, "first"), (2, "two")]
+    assert sorted(Rejected.objects.values_list("position", "rule")) == [(3, "duplicate-key"), (5, "cells")]
+
+
 def test_names_in_chinese_with_sixty_characters_come_through(
     dataset: Dataset, files: Source, folder: Path, run_of: RunOf
 ) -> None:

@@ -10,6 +10,7 @@ from django.db import connection, transaction
 
 from connectors.base import copy_lines
 from hub.catalog.models import Dataset, Field
+from hub.predicates import FieldType
 from hub.store.intake import quarantine, staging
 from hub.store.intake.contract import contract_of
 from hub.store.intake.load import Mode, is_first, publish
@@ -56,6 +57,14 @@ LIMITS = {
     "datetime": ("1900-01-01T00:00:00Z", "2100-01-01T00:00:00+08:00"),
     "time": ("00:00:01", "23:00"),
 }
+HIGHEST = {
+    "integer": "9223372036854775807",
+    "number": "1e308",
+    "decimal": "1e400",
+    "date": "9999-12-31",
+    "datetime": "9999-12-31T23:59:59Z",
+    "time": "23:59:59.999999",
+}
 State = dict[str, Any]
 
 
@@ -90,6 +99,53 @@ def test_cells_of_files_end_alike_by_both_ways(dataset: Dataset, seed: int) -> N
 
     _assert_alike(direct, as_text)
     assert direct[0]["outcome"].inserted > 0
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_limited", [False, True])
+@pytest.mark.parametrize("kind", list(VALUES))
+def test_each_typed_value_ends_alike_by_both_ways(dataset: Dataset, kind: tuple[str, str], is_limited: bool) -> None:
+    _one_field(dataset, kind[0], is_limited)
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE TEMP TABLE source (id int, v {kind[1]})")
+        for number, value in enumerate(VALUES[kind]):
+            cursor.execute(f"INSERT INTO source SELECT %s, %s::{kind[1]}", [number, value])
+        lines: list[bytes] = []
+        shown = "v::text" if kind[1] == "bool" else "v"
+        cursor.copy_expert(f"COPY (SELECT id, {shown} FROM source ORDER BY id) TO STDOUT", _Taking(lines))
+        cursor.execute("DROP TABLE source")
+    chunk = b"".join(lines)
+
+    direct = _loaded(dataset, chunk, "replace", types=("int4", kind[1]), positioned=False)
+    _forget(dataset)
+
+    _assert_alike([direct], [_loaded(dataset, chunk, "replace", is_direct=False, positioned=False)])
+    assert direct["broken"] + direct["outcome"].inserted == len(VALUES[kind])
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_limited", [False, True])
+@pytest.mark.parametrize("kind", list(GOOD))
+def test_each_cell_ends_alike_by_both_ways(dataset: Dataset, kind: FieldType, is_limited: bool) -> None:
+    _one_field(dataset, kind, is_limited)
+    cells = [*GOOD[kind], *BAD.get(kind, [])]
+    chunk = copy_lines([(str(number + 2), str(number), cell) for number, cell in enumerate(cells)])
+
+    direct = _loaded(dataset, chunk, "replace")
+    _forget(dataset)
+
+    _assert_alike([direct], [_loaded(dataset, chunk, "replace", is_direct=False)])
+    assert direct["broken"] >= len(BAD.get(kind, []))
+
+
+def _one_field(dataset: Dataset, type_: str, is_limited: bool) -> None:
+    """A key and one field; where limited, so that no value at all is high enough."""
+    dataset.fields.all().delete()
+    Dataset.objects.filter(pk=dataset.pk).update(primary_key=["id"])
+    Field.objects.create(dataset=dataset, number=1, name="id", type="integer")
+    least = HIGHEST.get(type_, "") if is_limited else ""
+    Field.objects.create(dataset=dataset, number=2, name="v", type=type_, minimum=least)
+    dataset.refresh_from_db()
 
 
 def _fields(dataset: Dataset, draw: random.Random, types: Sequence[str]) -> None:

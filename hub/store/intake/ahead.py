@@ -1,48 +1,57 @@
 """Lets whoever makes chunks work while the one before is still being taken, so that two processors are of use."""
 
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator, Iterable
 from queue import Empty, Full, Queue
-from threading import Event
-from typing import Final, TypeVar
+from threading import Thread
+from typing import Final, Generic, TypeVar
 
 _AHEAD: Final = 2
 _POLL_SECONDS: Final = 0.2
+_STOP_SECONDS: Final = 2.0
 
 T = TypeVar("T")
 
 
-def ahead(items: Iterable[T]) -> Iterator[T]:
+def ahead(items: Iterable[T]) -> Generator[T, None, None]:
     """The same items, made on a thread of their own, two at most before they are asked for; what it raises is raised.
 
-    Stopping early waits until the item at hand is made.
+    Closing it early waits a moment for the item at hand; one that takes longer is let go of when it is made.
     """
-    queue: Queue[T] = Queue(_AHEAD)
-    stopped = Event()
+    making = _Making(items)
+    making.start()
+    try:
+        while making.is_alive() or not making.made.empty():
+            try:
+                yield making.made.get(timeout=_POLL_SECONDS)
+            except Empty:
+                continue
+        if making.error is not None:
+            raise making.error
+    finally:
+        making.is_stopped = True
+        making.join(_STOP_SECONDS)
 
-    def make() -> None:
-        for item in items:
-            while not stopped.is_set():
-                try:
-                    queue.put(item, timeout=_POLL_SECONDS)
-                    break
-                except Full:
-                    continue
-            if stopped.is_set():
-                return
 
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="ahead") as pool:
-        making = pool.submit(make)
+class _Making(Thread, Generic[T]):
+    def __init__(self, items: Iterable[T]) -> None:
+        super().__init__(name="ahead", daemon=True)
+        self._items = items
+        self.made: Queue[T] = Queue(_AHEAD)
+        self.error: BaseException | None = None
+        self.is_stopped = False
+
+    def run(self) -> None:
         try:
-            yield from _taken(queue, making)
-            making.result()
-        finally:
-            stopped.set()
+            for item in self._items:
+                self._put(item)
+                if self.is_stopped:
+                    return
+        except BaseException as error:
+            self.error = error
 
-
-def _taken(queue: "Queue[T]", making: "Future[None]") -> Iterator[T]:
-    while not (making.done() and queue.empty()):
-        try:
-            yield queue.get(timeout=_POLL_SECONDS)
-        except Empty:
-            continue
+    def _put(self, item: T) -> None:
+        while not self.is_stopped:
+            try:
+                return self.made.put(item, timeout=_POLL_SECONDS)
+            except Full:
+                continue

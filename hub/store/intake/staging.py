@@ -4,10 +4,11 @@ import re
 import secrets
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Final
 
-from django.db import DataError, connection
+from django.db import DataError, connection, transaction
 
 from hub.store.intake import direct
 from hub.store.intake.ahead import ahead
@@ -85,18 +86,18 @@ def copy_in(staging: Staging, chunks: Iterable[bytes], *, positioned: bool, type
     as text. Raises ``NotDirect`` where PostgreSQL refuses a value all the same.
     """
     staging.is_positioned, staging.types = positioned, types
-    _create_rows(staging)
     if not staging.is_direct:
-        return _copy(staging, staging.table, chunks)
+        return _copy_all_as_text(staging, chunks)
     try:
         if direct.is_vouched(staging.given, types):
-            return _copy(staging, staging.rows, chunks)
+            return _copy_rows(staging, chunks)
         form = direct.line_form(staging.given, positioned=positioned)
         if form is None:
             staging.is_direct = False
-            return _copy(staging, staging.table, ahead(chunks))
+            return _copy_all_as_text(staging, chunks)
         with tempfile.SpooledTemporaryFile(_IN_MEMORY) as others:
-            _copy(staging, staging.rows, ahead(_sorted_out(form.match, _whole(chunks), others.write)))
+            with closing(ahead(_sorted_out(form.match, _whole(chunks), others.write))) as lines:
+                _copy_rows(staging, lines)
             others.seek(0)
             _copy(staging, staging.table, iter(lambda: others.read(1 << 20), b""))
     except DataError as error:
@@ -119,10 +120,23 @@ def _create_rows(staging: Staging) -> None:
             cursor.execute(f"ALTER SEQUENCE {sequence} OWNED BY {staging.rows}.{TIE_BREAKER}")
 
 
-def _copy(staging: Staging, table: str, chunks: Iterable[bytes]) -> None:
+@transaction.atomic
+def _copy_rows(staging: Staging, chunks: Iterable[bytes]) -> None:
+    """Frozen as they come, rows need no second writing by whoever looks at them first."""
+    _create_rows(staging)
+    _copy(staging, staging.rows, chunks, "(FREEZE)")
+
+
+def _copy_all_as_text(staging: Staging, chunks: Iterable[bytes]) -> None:
+    _create_rows(staging)
+    with closing(ahead(chunks)) as lines:
+        _copy(staging, staging.table, lines)
+
+
+def _copy(staging: Staging, table: str, chunks: Iterable[bytes], options: str = "") -> None:
     with connection.cursor() as cursor:
         columns = [LINE] * staging.is_positioned + [field.column for field in staging.given]
-        statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
+        statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN {options}"
         cursor.copy_expert(statement, _Lines(chunks), size=1 << 20)
 
 
