@@ -141,23 +141,23 @@ class Case:
 
     def _own_data(self) -> Entry:
         if self.grant is not None:
-            return Entry("agreement-invalid", because=(_AGREEMENT_INVALID,), is_own=True)
+            return Entry("agreement-invalid", because=(_AGREEMENT_INVALID,))
         if self.dataset.status == "retired":
-            return Entry("retired", because=(_RETIRED,), is_own=True)
+            return Entry("retired", because=(_RETIRED,))
         return Entry("ok", ALL_ROWS, (_OWN,), is_own=True)
 
     def _refused(self, gate: Gate, rules: tuple[RuleFacts, ...], agreements: tuple[GrantFacts, ...]) -> Entry:
-        because = tuple(because_of(source, "gate", "prohibit", self.dataset, self.read) for source in gate.by)
+        because = tuple(because_of(source, "prohibit", self.dataset, self.read) for source in gate.by)
         if self.dataset.sharing_class not in ("unconditional", "conditional"):
             return Entry("closed", because=because)
         serving = [a.key for a in agreements if pass_gate(self.dataset, rules, a, self.mode).permit]
         if serving:
             return Entry("agreement-required", because=because, agreements=tuple(sorted(serving)))
-        leads_by_one_way = not self.agreements and not self.dataset.is_secret
-        return Entry("denied", because=because, specificity=gate.specificity if leads_by_one_way else ANY)
+        # What prohibits here does so under every agreement and for any mode: so neither they nor a secret need more.
+        return Entry("denied", because=because, specificity=gate.specificity)
 
     def _permitted(self, gate: Gate, rules: tuple[RuleFacts, ...], grant: GrantFacts | None) -> Entry:
-        permits = tuple(because_of(source, "gate", "permit", self.dataset, self.read) for source in gate.by)
-        prohibits = row_prohibits(rules, self.dataset, self.read)
+        permits = tuple(because_of(source, "permit", self.dataset, self.read) for source in gate.by)
+        prohibits = row_prohibits(rules, self.read)
         rows = row_policy(permits, prohibits)
         return Entry("ok", rows, permits + prohibits, grant=grant, specificity=gate.specificity)

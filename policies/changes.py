@@ -4,14 +4,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
-from typing import Literal
 
 from policies.case import Case, Entry
 from policies.decision import FieldDecision
 from policies.facts import PARTY_RANK, GrantFacts, RuleFacts
 
 _Timed = RuleFacts | GrantFacts
-_Change = Literal["", "secret", "told"]
+_ENTRY = ""
+"""The part of a decision that is not a field."""
 
 
 def next_changes(
@@ -24,10 +24,10 @@ def next_changes(
     """
     standing, until = _Standing(case, entry, fields, at), None
     for moment, things in _boundaries(case, at):
-        change = standing.move(moment, things)
-        if change and until is None:
+        different = standing.move(moment, things)
+        if different and until is None:
             until = moment
-        if change == "told":
+        if any(standing.is_told(part) for part in different):
             return until, moment
     return until, None
 
@@ -46,6 +46,11 @@ def _boundaries(case: Case, at: datetime) -> Iterator[tuple[datetime, list[_Time
         yield moment, [thing for _, thing in together]
 
 
+def _part(thing: _Timed) -> str:
+    """What a rule or an agreement has a say in."""
+    return thing.target.field if isinstance(thing, RuleFacts) else _ENTRY
+
+
 class _Standing:
     """The parts of a decision as they stand at a moment that moves on, the answers staying the same."""
 
@@ -56,36 +61,33 @@ class _Standing:
         self._fields = {field.name: field for field in fields}
         self._ranks: dict[str, int] = {}
 
-    def move(self, moment: datetime, things: Iterable[_Timed]) -> _Change:
-        """On to ``moment``, at which ``things`` begin or end; whether answers differ there, and may be told to."""
+    def move(self, moment: datetime, things: Iterable[_Timed]) -> set[str]:
+        """On to ``moment``, at which ``things`` begin or end; the parts whose answers differ there, fields by name."""
         self._at, before = moment, self._at
-        touched: set[str] = set()
-        for thing in things:
-            if isinstance(thing, RuleFacts) and thing.target.field:
-                touched |= {thing.target.field} if self._has_say(thing, before) else set()
-            elif self._may_enter(thing):
-                touched.add("")
-        if "" in touched and self._is_entry_other():
-            return "told"
-        changed = [name for name in touched if name and self._is_field_other(name)]
-        if not changed:
-            return ""
-        return "secret" if all(self._fields[name].is_secret for name in changed) else "told"
+        touched = {_part(thing) for thing in things if self._has_say(thing, before)}
+        if _ENTRY in touched and self._is_entry_other():
+            return {_ENTRY}
+        return {part for part in touched if part != _ENTRY and self._is_field_other(part)}
 
-    def _may_enter(self, thing: _Timed) -> bool:
-        """Whether the gate or the rows can depend on it."""
+    def is_told(self, part: str) -> bool:
+        """Whether the caller may know that the part differs."""
+        return part == _ENTRY or not self._fields[part].is_secret
+
+    def _has_say(self, thing: _Timed, before: datetime) -> bool:
+        """Whether its part can depend on it, as things stood ``before``."""
         if isinstance(thing, GrantFacts):
             return True
-        return thing.is_firm or thing.takes_rows or thing.specificity >= self._entry.specificity
+        if not thing.target.field:
+            return thing.is_firm or thing.takes_rows or thing.specificity >= self._entry.specificity
+        return self._may_shape(thing, before)
 
-    def _has_say(self, rule: RuleFacts, before: datetime) -> bool:
-        """Whether the field that the rule is on can depend on it, as parties stood ``before``."""
+    def _may_shape(self, rule: RuleFacts, before: datetime) -> bool:
         field = self._fields.get(rule.target.field)
         if field is None or not self._entry.permit:
             return False
-        if rule.target.field not in self._ranks:
-            self._ranks[rule.target.field] = self._case.rank(field.facts, self._entry, before)
-        return rule.is_firm or PARTY_RANK[rule.party.kind] >= self._ranks[rule.target.field]
+        if field.name not in self._ranks:
+            self._ranks[field.name] = self._case.rank(field.facts, self._entry, before)
+        return rule.is_firm or PARTY_RANK[rule.party.kind] >= self._ranks[field.name]
 
     def _is_entry_other(self) -> bool:
         entry = self._case.enter(self._at)
@@ -94,5 +96,5 @@ class _Standing:
 
     def _is_field_other(self, name: str) -> bool:
         before = self._fields[name]
-        self._ranks.pop(name, None)
+        del self._ranks[name]
         return self._case.field(before.facts, self._entry, self._at).shape != before.shape

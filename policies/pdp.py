@@ -45,7 +45,7 @@ def decide(
         rows=entry.rows,
         fields=fields,
         because=entry.because,
-        own=entry.is_own and entry.permit,
+        own=entry.is_own,
         grant=entry.grant,
         agreements=entry.agreements,
         until=until,

@@ -11,26 +11,25 @@ from policies.gate import Implied, Source
 
 OPEN_SENSITIVITIES = frozenset({"public", "internal"})
 """A field is clear by itself only in these; any other word, known or not, hides it."""
+MOST_FILTERS = 500
+"""Kept as read, for datasets of the same fields."""
 
 
 Reader = Callable[[str], Predicate | None]
 """Reads the text of a filter; None where it cannot be read any more."""
 
 
-def because_of(source: Source, step: Step, effect: Effect, dataset: DatasetFacts, read: Reader) -> Because:
-    """What a rule, a grant or the dataset's class did at the gate or to the rows, with its filter read."""
+def because_of(source: Source, effect: Effect, dataset: DatasetFacts, read: Reader) -> Because:
+    """What a rule, a grant or the dataset's class did at the gate, with its filter read."""
     if isinstance(source, Implied):
         basis = dataset.legal_basis
-        return Because(step, "class", effect, reason=dataset.reason, reason_zh=dataset.reason_zh, legal_basis=basis)
-    if source.filter is None:
-        return Because.of(source, step, effect=effect)
-    tree = read(source.filter)
-    return Because.of(source, step, effect=effect, filter=tree, is_readable=tree is not None)
+        return Because("gate", "class", effect, reason=dataset.reason, reason_zh=dataset.reason_zh, legal_basis=basis)
+    return _because_of_rows(source, "gate", effect, read)
 
 
-def row_prohibits(rules: Iterable[RuleFacts], dataset: DatasetFacts, read: Reader) -> tuple[Because, ...]:
+def row_prohibits(rules: Iterable[RuleFacts], read: Reader) -> tuple[Because, ...]:
     """Every matching prohibit that takes rows away, firm or not, for whatever party."""
-    return tuple(because_of(rule, "rows", "prohibit", dataset, read) for rule in rules if rule.takes_rows)
+    return tuple(_because_of_rows(rule, "rows", "prohibit", read) for rule in rules if rule.takes_rows)
 
 
 def row_policy(permits: Sequence[Because], prohibits: Sequence[Because]) -> RowPolicy:
@@ -76,6 +75,13 @@ def _ungranted(field: FieldFacts, grant: GrantFacts) -> FieldDecision:
     return FieldDecision(field, HIDDEN, (Because.of(grant, "fields", access=HIDDEN, field=field.name),))
 
 
+def _because_of_rows(source: RuleFacts | GrantFacts, step: Step, effect: Effect, read: Reader) -> Because:
+    if source.filter is None:
+        return Because.of(source, step, effect=effect)
+    tree = read(source.filter)
+    return Because.of(source, step, effect=effect, filter=tree, is_readable=tree is not None)
+
+
 def _because_of_sensitivity(field: FieldFacts) -> Because:
     is_open = field.sensitivity in OPEN_SENSITIVITIES
     reason = f"The field is classified as {field.sensitivity}." if field.sensitivity != "unclassified" else ""
@@ -107,13 +113,12 @@ def reader_of(dataset: DatasetFacts) -> Reader:
     return reader.read
 
 
-class _FilterReader:
+class FilterReader:
     """Keeps what it read, by the texts alone: there is one for each set of fields and types."""
 
-    _MOST = 500
-
-    def __init__(self, types: tuple[tuple[str, FieldType], ...]) -> None:
+    def __init__(self, types: tuple[tuple[str, FieldType], ...], most: int = MOST_FILTERS) -> None:
         self._types = dict(types)
+        self._most = most
         self._by_text: dict[str, Predicate | None] = {}
         self._equal: dict[Predicate, Predicate] = {}
 
@@ -128,8 +133,9 @@ class _FilterReader:
         return known[text]
 
     def make_room(self) -> None:
-        if len(self._by_text) > self._MOST:
+        """Forget all, where it is more than the most."""
+        if len(self._by_text) > self._most:
             self._by_text, self._equal = {}, {}
 
 
-_reader = lru_cache(maxsize=500)(_FilterReader)
+_reader = lru_cache(maxsize=500)(FilterReader)

@@ -19,6 +19,8 @@ STRICTEST: tuple[tuple[FieldType, list[Access], Access], ...] = (
         Access("round", to="year"),
     ),
     ("datetime", [Access("round", to="month"), Access("round", to="day")], Access("round", to="month")),
+    ("integer", [Access("round", to=10)], Access("round", to=10)),
+    ("date", [Access("round", to="month"), Access("round", to="month")], Access("round", to="month")),
     ("integer", [Access("round", to=10), Access("round", to=5)], Access("round", to=10)),
     ("integer", [Access("round", to=10), Access("round", to=4)], NULL),
     ("integer", [Access("round", to=2), Access("round", to=4), Access("round", to=6)], NULL),

@@ -6,13 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from policies.access import CLEAR
+from policies.access import CLEAR, HIDDEN, NULL
 from policies.facts import DatasetFacts, GrantFacts, Party, RuleFacts, Target
 from tests.policies.stated import ASKED_FOR, AT, GRANT, ID, OPEN, OWNER, PERMIT, PHONE, PROHIBIT, ask
 
 DAY = dt.timedelta(days=1)
 FUTURE, PAST = AT + DAY, AT - DAY
-MINE = replace(PROHIBIT, party=Party("agency", "bb"))
+EVERYONE, GROUP, AGENCY, CLIENT = Party(), Party("group", "near"), Party("agency", "bb"), Party("client", "bb/app")
+MINE = replace(PROHIBIT, party=AGENCY)
+ALLOWED = replace(PERMIT, party=AGENCY)
+BARRED = replace(PROHIBIT, valid_from=FUTURE)
+ON_ID = RuleFacts("f", Target("aa", "aa.d1", "id"), AGENCY, access=NULL)
 CHANGES: dict[
     str, tuple[DatasetFacts, Sequence[RuleFacts], GrantFacts | None, Sequence[GrantFacts], dt.datetime | None]
 ] = {
@@ -35,6 +39,58 @@ CHANGES: dict[
         FUTURE + DAY,
     ),
     "the first of two": (OPEN, [replace(MINE, valid_from=FUTURE, valid_to=FUTURE + DAY)], None, [], FUTURE),
+    "a rule ends beside an agreement": (OPEN, [replace(MINE, valid_to=FUTURE)], None, [GRANT], FUTURE),
+    "a rule of a wider party begins": (OPEN, [ALLOWED, BARRED], None, [], None),
+    "a firm one of a wider party begins": (OPEN, [ALLOWED, replace(BARRED, is_firm=True)], None, [], FUTURE),
+    "a wider party's takes rows": (OPEN, [ALLOWED, replace(BARRED, filter="id = 1")], None, [], FUTURE),
+    "one ends as an equal begins": (
+        OPEN,
+        [replace(PERMIT, valid_to=FUTURE), replace(PERMIT, key="q", valid_from=FUTURE)],
+        None,
+        [],
+        None,
+    ),
+    "a field's rule begins": (OPEN, [replace(ON_ID, valid_from=FUTURE)], None, [], FUTURE),
+    "a field's rule ends": (OPEN, [replace(ON_ID, valid_to=FUTURE)], None, [], FUTURE),
+    "a wider party's on a field begins": (
+        OPEN,
+        [ON_ID, replace(ON_ID, party=GROUP, access=HIDDEN, valid_from=FUTURE)],
+        None,
+        [],
+        None,
+    ),
+    "a wider party's firm one on a field begins": (
+        OPEN,
+        [ON_ID, replace(ON_ID, party=GROUP, access=HIDDEN, is_firm=True, valid_from=FUTURE)],
+        None,
+        [],
+        FUTURE,
+    ),
+    "a narrower party's on a field ends unseen, then the wider's": (
+        OPEN,
+        [replace(ON_ID, party=CLIENT, valid_to=FUTURE), replace(ON_ID, valid_to=FUTURE + DAY)],
+        None,
+        [],
+        FUTURE + DAY,
+    ),
+    "two fields' rules begin at once, one of them unseen": (
+        OPEN,
+        [
+            replace(ON_ID, valid_from=FUTURE),
+            replace(ON_ID, target=Target("aa", "aa.d1", "phone"), access=HIDDEN, valid_from=FUTURE),
+        ],
+        None,
+        [],
+        FUTURE,
+    ),
+    "a rule on a field of what is denied begins": (OPEN, [MINE, replace(ON_ID, valid_from=FUTURE)], None, [], None),
+    "a rule on a field that is gone begins": (
+        OPEN,
+        [replace(ON_ID, target=Target("aa", "aa.d1", "gone"), valid_from=FUTURE)],
+        None,
+        [],
+        None,
+    ),
 }
 
 
@@ -57,6 +113,8 @@ def test_a_change_to_a_secret_field_alone_is_not_told() -> None:
 
     assert (alone.until, alone.told_until) == (FUTURE, None)
     assert (both.until, both.told_until) == (FUTURE, FUTURE + DAY)
+    beside = replace(shown, target=Target("aa", "aa.d1", "id"), access=NULL)
+    assert ask(dataset, shown, beside).told_until == FUTURE
 
 
 def test_own_data_and_what_was_never_there_change_at_no_moment() -> None:

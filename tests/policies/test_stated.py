@@ -77,7 +77,7 @@ def test_under_a_grant_what_it_does_not_name_is_hidden() -> None:
                 ID, Access("round", to=10), (took_part(grant, "fields", access=Access("round", to=10), field="id"),)
             ),
             FieldDecision(NAME, HIDDEN, (ungranted,)),
-            FieldDecision(PHONE, HIDDEN, (replace(ungranted, field="phone"),)),
+            FieldDecision(PHONE, HIDDEN, (ungranted._replace(field="phone"),)),
         ),
         because=(took_part(grant, "gate", effect="permit", filter=tree("id < 5")),),
         grant=grant,
@@ -199,15 +199,17 @@ def test_the_most_specific_party_speaks_for_a_field_and_a_firm_access_is_its_flo
     assert shown(group, grant=replace(GRANT, fields={"id": CLEAR})) == CLEAR
 
 
-def test_the_gate_names_what_decided() -> None:
+def test_the_gate_names_what_decided_and_what_could_have() -> None:
     firm = replace(PROHIBIT, is_firm=True)
+    catalogue, dataset, beyond = (0, 0), (2, 0), (4, 0)
 
-    assert pass_gate(OPEN, (), None, "rows") == pass_gate(OPEN, (), None, None) == Gate(True, (Implied(True),))
-    assert pass_gate(ASKED_FOR, (), None, "rows") == Gate(False, (Implied(False),))
-    assert pass_gate(CLOSED, (PERMIT,), GRANT, "rows") == Gate(False, (Implied(False),))
-    assert pass_gate(OPEN, (PERMIT, firm), None, "rows") == Gate(False, (firm,))
-    assert pass_gate(OPEN, (PERMIT, PROHIBIT), None, "rows") == Gate(False, (PROHIBIT,))
-    assert pass_gate(ASKED_FOR, (PERMIT,), GRANT, "rows") == Gate(True, (GRANT,))
+    open_to_all = Gate(True, (Implied(True),), catalogue)
+    assert pass_gate(OPEN, (), None, "rows") == pass_gate(OPEN, (), None, None) == open_to_all
+    assert pass_gate(ASKED_FOR, (), None, "rows") == Gate(False, (Implied(False),), dataset)
+    assert pass_gate(CLOSED, (PERMIT,), GRANT, "rows") == Gate(False, (Implied(False),), beyond)
+    assert pass_gate(OPEN, (PERMIT, firm), None, "rows") == Gate(False, (firm,), beyond)
+    assert pass_gate(OPEN, (PERMIT, PROHIBIT), None, "rows") == Gate(False, (PROHIBIT,), dataset)
+    assert pass_gate(ASKED_FOR, (PERMIT,), GRANT, "rows") == Gate(True, (GRANT,), (2, 2))
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,10 @@ PARTS = {
     "decisions": Part(
         tuple(f"policies/{name}.py" for name in ("pdp", "case", "changes", "gate", "view", "access", "facts")),
         (
-            *(f"tests/policies/test_{name}.py" for name in ("stated", "changes", "accesses", "worked_cases")),
+            *(
+                f"tests/policies/test_{name}.py"
+                for name in ("stated", "changes", "accesses", "filters", "worked_cases")
+            ),
             "tests/proofs/test_words.py",
         ),
     ),

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from hub.store.select.gate import Pass, Reading, audited, closing, opening, still_open, streamed
+from hub.store.select.gate import MAX_PAGE, Pass, Reading, audited, closing, opening, still_open, streamed
 from hub.store.select.relation import Order, Selection, Shown, csv_row
 from hub.store.sql import Sql
 from tests.store.select.conftest import Ask
@@ -62,28 +62,35 @@ def page(ask: Ask, view: Selection) -> Callable[..., list[tuple[Any, ...]]]:
 
 
 def test_a_page_tells_its_rows_whether_there_are_more_and_where_it_ends(page: Callable[..., Any]) -> None:
-    assert page() == [(VERSION, "0,1,2", 4, ["2"], None)]
-    assert page(after=("2",)) == [(VERSION, "3,4,5", 4, ["5"], None)]
-    assert page(after=("5",)) == [(VERSION, "6,7", 2, ["7"], None)]
-    assert page(limit=1) == [(VERSION, "0", 2, ["0"], None)]
-    assert page(limit=8) == [(VERSION, "0,1,2,3,4,5,6,7", 8, ["7"], None)]
+    assert page() == [(VERSION, True, "0,1,2", 4, ["2"], None)]
+    assert page(after=("2",)) == [(VERSION, True, "3,4,5", 4, ["5"], None)]
+    assert page(after=("5",)) == [(VERSION, True, "6,7", 2, ["7"], None)]
+    assert page(limit=1) == [(VERSION, True, "0", 2, ["0"], None)]
+    assert page(limit=8) == [(VERSION, True, "0,1,2,3,4,5,6,7", 8, ["7"], None)]
 
 
 def test_a_page_beyond_the_end_is_empty(page: Callable[..., Any]) -> None:
-    assert page(after=("7",)) == [(VERSION, None, 0, None, None)]
+    assert page(after=("7",)) == [(VERSION, True, None, 0, None, None)]
 
 
 @pytest.mark.parametrize("limit", [0, None])
 def test_a_page_of_no_rows_tells_whether_there_are_any(ask: Ask, page: Callable[..., Any], limit: int | None) -> None:
-    assert page(limit=limit)[0][:3] == (VERSION, None, 1)
+    assert page(limit=limit)[0][:4] == (VERSION, True, None, 1)
     assert ask("SELECT details->'rows' FROM audit_event") == [(0,)]
 
 
+def test_a_page_that_is_too_large_tells_so_and_shows_nothing(ask: Ask, view: Selection) -> None:
+    row = f"repeat('x', {MAX_PAGE // 2 + 1})"
+
+    assert ask(audited(HELD, READING, replace(view, limit=2), row, None)) == [(VERSION, False, None, 3, ["1"], None)]
+    assert [details["rows"] for *_, details in _events(ask)] == [0]
+
+
 def test_a_count_goes_as_far_as_asked(page: Callable[..., Any]) -> None:
-    assert page(count_to=0)[0][4] == 8
-    assert page(count_to=5)[0][4] == 5
-    assert page(count_to=1)[0][4] == 1
-    assert page(count_to=0, after=("5",))[0][4] == 8
+    assert page(count_to=0)[0][5] == 8
+    assert page(count_to=5)[0][5] == 5
+    assert page(count_to=1)[0][5] == 1
+    assert page(count_to=0, after=("5",))[0][5] == 8
 
 
 def test_a_page_leaves_the_event_of_what_was_shown(ask: Ask, page: Callable[..., Any]) -> None:
@@ -115,7 +122,7 @@ def test_a_caller_without_a_token_needs_none(ask: Ask, page: Callable[..., Any])
     ask("DELETE FROM accounts_token")
 
     assert page() == []
-    assert page(replace(HELD, token=None)) == [(VERSION, "0,1,2", 4, ["2"], None)]
+    assert page(replace(HELD, token=None)) == [(VERSION, True, "0,1,2", 4, ["2"], None)]
 
 
 def test_a_stream_opens_with_its_event_and_gives_all_rows(ask: Ask, view: Selection) -> None:
