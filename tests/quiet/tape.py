@@ -21,6 +21,7 @@ _MOMENT = re.compile(r"\b20\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d\.\d{6}(?:Z|\+00:00)?
 _PAGE_MOMENT = re.compile(r"(datetime=\")[^\"]*(\">)[^<]*")
 _PAGE_CLOCK = re.compile(
     r"(?:(?<=<(?:td|dd)>)|(?<=<td class=\"when\">))(?:20\d\d-\d\d-\d\d )?\d\d:\d\d(?::\d\d)?(?: UTC)?(?=<)"
+    r"|(?<=<dd>)\d+\.\d s(?=</dd>)"
 )
 _PAGE_WORDS = re.compile(
     r"(?<=<dd>)20\d\d-\d\d-\d\d \d\d:\d\d(?= –)|(?<=ended )20\d\d-\d\d-\d\d \d\d:\d\d(?= by)"

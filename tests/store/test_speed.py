@@ -28,7 +28,7 @@ def dataset(dataset: Dataset) -> Dataset:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize(("types", "positioned", "limit"), [(TYPES, False, 4.0), ((), True, 4.5)])
+@pytest.mark.parametrize(("types", "positioned", "limit"), [(TYPES, False, 10.0), ((), True, 10.0)])
 def test_first_load_takes_a_few_times_as_long_as_a_bare_copy(
     dataset: Dataset, types: tuple[str, ...], positioned: bool, limit: float
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from .conftest import WholeHub
 
-ROWS = 336_776
+ROWS = 1_500_000
 MANIFEST = """
 [[agency]]
 code = "dot"
@@ -92,7 +92,7 @@ def _wait_for_stage(hub: WholeHub, token: str, key: str) -> None:
     while _run(hub, token, key)["status"] == "queued":
         assert time.monotonic() < until
         time.sleep(0.02)
-    time.sleep(0.5)
+    time.sleep(0.2)
     assert _run(hub, token, key)["status"] == "running"
 
 

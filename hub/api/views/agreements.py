@@ -9,7 +9,7 @@ from hub.accounts.caller import Caller
 from hub.accounts.keys import address_of, the_one
 from hub.accounts.models import Agency
 from hub.accounts.queries import of_agency
-from hub.api.base import BY_KEY, ApiView, ListView, found, named
+from hub.api.base import ApiView, ListView, found, named
 from hub.api.params import Parameter
 from hub.api.schema import list_of, operation
 from hub.api.serializers.agreements import (
@@ -42,7 +42,7 @@ class Agreements(ListView):
 
     @operation("List the agreements that your agency is part of", list_of(AgreementShown))
     def get(self, request: Request) -> Response:
-        return self.page(agreements_for(self.caller), AgreementShown, BY_KEY)
+        return self.page(agreements_for(self.caller), AgreementShown, ("key", "owner__code"))
 
     @operation("Make an agreement", AgreementShown, status=201, body=AgreementBody, problems=(403, 409))
     def post(self, request: Request) -> Response:

@@ -114,7 +114,7 @@ class Streams(ListView):
 
     @operation("List your agency's streams", list_of(StreamShown))
     def get(self, request: Request) -> Response:
-        return self.page(_streams(self.caller), StreamShown, BY_KEY)
+        return self.page(_streams(self.caller), StreamShown, ("key", "owner__code"))
 
     @operation("Register a stream", StreamShown, status=201, body=StreamBody, problems=(403, 409))
     def post(self, request: Request) -> Response:

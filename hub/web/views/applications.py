@@ -184,7 +184,7 @@ def _unseen(caller: Caller, thing: Application) -> frozenset[str]:
 
 
 def _agreements(request: HttpRequest, caller: Caller, error: HubError | None = None) -> HttpResponseBase:
-    listed = agreements_for(caller).order_by("ended_at", "-valid_to", "key")[:_SHOWN]
+    listed = agreements_for(caller).order_by("ended_at", "-valid_to", "key", "owner__code")[:_SHOWN]
     page = {
         "agreements": [_told(caller, agreement) for agreement in listed],
         "now": now(),
