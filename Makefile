@@ -13,7 +13,7 @@ up: $(VENV)/hub.installed
 	@$(BIN)/python manage.py up $(ARGS)
 
 test: $(VENV)/dev.installed $(VENV)/demo.installed
-	$(PYTEST) -n 2 --dist loadfile $(ARGS)
+	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/dev.installed
 	$(BIN)/ruff format --check .

@@ -103,8 +103,8 @@ def stream() -> Callable[..., str]:
 
 
 @pytest.fixture
-def compare(read: Callable[..., RowsPage], stream: Callable[..., str]) -> Callable[..., None]:
-    """Ask each filter, and compare the rows it finds with those that Python finds among what is shown."""
+def compare(read: Callable[..., RowsPage], stream: Callable[..., str]) -> Callable[..., dict[str, set[int]]]:
+    """Ask each filter; answers those that find other rows than Python finds among what is shown."""
     return partial(comparing.compare, read, stream)
 
 

@@ -40,7 +40,7 @@ def test_any_filter_answers_behind_any_accesses(
     )
     mask(accesses)
 
-    compare(types, [data.draw(_combined(tests), label="filter") for _ in range(5)])
+    assert compare(types, [data.draw(_combined(tests), label="filter") for _ in range(5)]) == {}
 
 
 def _combined(tests: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
