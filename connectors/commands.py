@@ -51,8 +51,8 @@ def edit_source(*, actor: Caller, source: Source, **values: Any) -> Source:
         source.secrets = seal(secrets)
     for name, value in values.items():
         setattr(source, name, value)
-    source.save()
     changed = sorted([*values, *(["secrets"] if secrets is not None else [])])
+    source.save(update_fields=changed)  # and no more: a run that ends just now writes down that the source is down
     record(actor=actor, kind="source.edited", subject=source.key, changed=changed)
     return source
 

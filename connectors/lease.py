@@ -2,37 +2,24 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import DatabaseError, connection, connections, transaction
+from django.db import DatabaseError, connections, transaction
 from django.db.models import F, Q
 from django.utils.timezone import now
 
 from connectors.base import Limits
+from connectors.ending import LeaseLost, Progress, end_early
 from connectors.models import Outbox, Run, Source
 from connectors.pacing import slots
 from hub.errors import Conflict, HubError
+from hub.store.connection import canceller
 
 LEASE = timedelta(seconds=30)
 RENEWED_EVERY = timedelta(seconds=10)
 _BEAT_SECONDS = 1.0
 _GRACE_BEATS = 3
-
-
-class LeaseLost(Exception):
-    """Another worker has the run by now, or it was ended: stop, and write nothing more."""
-
-
-@dataclass
-class Progress:
-    """What a run has done so far, as it is shown while it works."""
-
-    stage: str = "starting"
-    rows_read: int = 0
-    bytes: int = 0
-    rejected: int = 0
 
 
 @transaction.atomic
@@ -62,32 +49,6 @@ def _is_busy(source: Source, run: UUID) -> bool:
     return at_work.exclude(pk=run).count() >= slots(source)
 
 
-def finish(run: Run, status: str, progress: Progress, **values: object) -> None:
-    """The last word on the run; raises ``LeaseLost`` where the fence has grown or it is over: the caller's is void."""
-    ended = Run.objects.filter(pk=run.pk, fence=run.fence, status=Run.Status.RUNNING).update(
-        status=status,
-        stage=progress.stage if status in (Run.Status.FAILED, Run.Status.HELD) else "",
-        finished_at=now(),
-        lease_until=None,
-        rows_read=progress.rows_read,
-        bytes=progress.bytes,
-        **values,
-    )
-    if not ended:
-        raise LeaseLost
-
-
-def supersede(run: Run) -> None:
-    """What waits for a person of the same stream, and was begun before ``run``, has nothing more to say."""
-    waiting = Run.objects.filter(stream=run.stream_id, status=Run.Status.HELD).exclude(pk=run.pk)
-    waiting.update(
-        status=Run.Status.CANCELLED,
-        error_code="superseded",
-        error_message="A later run of the stream has come to its end.",
-        error_hint="Look at that one.",
-    )
-
-
 class Heartbeat(threading.Thread):
     """Renews the lease of ``run`` and shows its progress, on a connection of its own, until stopped.
 
@@ -105,7 +66,7 @@ class Heartbeat(threading.Thread):
         self._held_until = now() + LEASE
         self._renew_at = now() + RENEWED_EVERY
         self._time_over = now() + timedelta(seconds=Limits.of(run.stream.source.config).max_run_seconds)
-        self._worker = connection.connection
+        self._cancel_statement = canceller()
         self._beats_left = _GRACE_BEATS
         self.is_lost = False
         self.ended_by: HubError | None = None
@@ -175,8 +136,7 @@ class Heartbeat(threading.Thread):
         )
 
     def _stop_worker(self) -> None:
-        if self._worker is not None:
-            self._worker.cancel()
+        self._cancel_statement()
         if self._beats_left == _GRACE_BEATS - 1 and self._interrupt is not None:
             self._interrupt()
         if self._beats_left == 0:
@@ -191,10 +151,3 @@ class Heartbeat(threading.Thread):
             end_early(self._run, self._progress, self.ended_by)
         except (DatabaseError, LeaseLost):
             connections.close_all()
-
-
-def end_early(run: Run, progress: Progress, reason: HubError) -> None:
-    """The last word on a run that was cancelled or took too long."""
-    status = Run.Status.CANCELLED if reason.code == "cancelled" else Run.Status.FAILED
-    error = {"error_code": reason.code, "error_message": reason.message, "error_hint": reason.hint}
-    finish(run, status, progress, rejected=progress.rejected, **error)

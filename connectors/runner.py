@@ -8,22 +8,22 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from uuid import UUID
 
-from django.db import DatabaseError, connections, transaction
+from django.db import connections, transaction
 from django.db.models import Q
 
 from connectors.base import Batch, Connector, Extract
 from connectors.columns import field_names
 from connectors.drift import Columns, Drift, after
-from connectors.holding import Bounds, Held
-from connectors.lease import Heartbeat, LeaseLost, Progress, claim, end_early, finish, supersede
+from connectors.ending import LeaseLost, Progress, end_by, end_early, finish, supersede
+from connectors.holding import Bounds
+from connectors.lease import Heartbeat, claim
 from connectors.models import Run, Stream, Upload
-from connectors.pacing import note_answer, note_down
+from connectors.pacing import note_answer
 from connectors.queries import connector_for
-from hub.accounts import mail
 from hub.accounts.caller import HUB
 from hub.audit.commands import record
 from hub.catalog.commands import set_fields
-from hub.errors import HubError, SourceDown, SourceLacks
+from hub.errors import HubError, SourceLacks
 from hub.store.intake import quarantine, staging
 from hub.store.intake.contract import contract_of
 from hub.store.intake.load import Outcome, is_first, publish
@@ -55,7 +55,8 @@ def carry_out(run_id: UUID, interrupt: Callable[[], None] | None = None) -> None
             work.carry_out()
         note_answer(run.stream)
     except Exception as error:
-        work.end_by(error)
+        with suppress(LeaseLost):  # its end is told by whoever has it now
+            work.end_by(error)
 
 
 @dataclass
@@ -65,7 +66,6 @@ class _Work:
     run: Run
     progress: Progress = field(default_factory=Progress)
     heartbeat: Heartbeat | None = None
-    timings: dict[str, float] = field(default_factory=dict)
     broken: list[quarantine.Broken] = field(default_factory=list)
     columns: Columns | None = None
     lacks: frozenset[str] = frozenset()
@@ -209,7 +209,7 @@ class _Work:
             self.bounds.check_shrinkage(outcome.before, outcome.rows)
         rejected = self.progress.rejected + outcome.rejected
         self._advance_cursor(into)
-        self.timings["publish"] = time.monotonic() - since
+        self.progress.timings["publish"] = time.monotonic() - since
         status = Run.Status.PARTIAL if rejected else Run.Status.SUCCEEDED
         record(
             actor=HUB,
@@ -223,8 +223,10 @@ class _Work:
             rejected=rejected,
         )
         supersede(self.run)
-        self._end(
+        finish(
+            self.run,
             status,
+            self.progress,
             rejected=rejected,
             inserted=outcome.inserted,
             updated=outcome.updated,
@@ -245,64 +247,10 @@ class _Work:
         """Say how the run ended; where it was told to end, whatever came of that is no failure of its own."""
         if isinstance(error, LeaseLost) or (self.heartbeat is not None and self.heartbeat.is_over):
             connections.close_all()  # whatever was broken off within them
-            self.give_up()
-        elif isinstance(error, Held):
-            self._hold(error)
-        elif isinstance(error, HubError):
-            self.end(Run.Status.FAILED, error)
-        else:
-            log.error("run %s of %s failed", self.run.pk, self.stream.key, exc_info=error)
-            self.end(Run.Status.FAILED, _internal(error))
-
-    @transaction.atomic
-    def _hold(self, error: Held) -> None:
-        """Let the run wait for a person; one that waited before it has been overtaken."""
-        self.end(Run.Status.HELD, error, difference=error.difference)
-        supersede(self.run)
-        record(
-            actor=HUB,
-            kind="run.held",
-            dataset=self.dataset.key,
-            subject=str(self.run.pk),
-            code=error.code,
-            difference=error.difference,
-        )
-        mail.post(
-            agency=self.dataset.agency.code,
-            roles=("publisher",),
-            subject=f"A run of {self.stream.key} waits for you",
-            text=f"{error.message}\n\n{error.hint}\n\n{mail.address(f'/runs/{self.run.pk}')}\n",
-        )
-
-    def end(self, status: Run.Status, error: HubError, **values: object) -> None:
-        """Write down how the run ended without a change to the data."""
-        try:
-            self._end(
-                status,
-                rejected=self.progress.rejected,
-                error_code=error.code,
-                error_message=error.message,
-                error_hint=error.hint,
-                **values,
-            )
-        except LeaseLost:
-            log.warning("run %s was taken over; its end is the other worker's to tell", self.run.pk)
-            return
-        if isinstance(error, SourceDown):
-            note_down(self.stream, error)
-        else:
-            note_answer(self.stream)
-
-    def give_up(self) -> None:
-        """Of a run that was cancelled or took too long, say so; one that another worker has is left alone."""
-        if self.heartbeat is not None and self.heartbeat.ended_by is not None:
-            with suppress(LeaseLost):  # the heartbeat has said so already
+            if self.heartbeat is not None and self.heartbeat.ended_by is not None:
                 end_early(self.run, self.progress, self.heartbeat.ended_by)
-
-    def _end(self, status: Run.Status, **values: object) -> None:
-        """The last word on the run; ``LeaseLost`` undoes the transaction."""
-        timings = {name: round(seconds, 3) for name, seconds in self.timings.items()}
-        finish(self.run, status, self.progress, timings=timings, **values)
+        else:
+            end_by(self.run, self.progress, error)
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:
@@ -311,7 +259,7 @@ class _Work:
         try:
             yield
         finally:
-            self.timings[name] = time.monotonic() - started
+            self.progress.timings[name] = time.monotonic() - started
 
 
 def _poisonous() -> HubError:
@@ -319,18 +267,4 @@ def _poisonous() -> HubError:
         f"The worker died {MAX_ATTEMPTS} times over this run; it is not tried again.",
         code="worker-died",
         hint="Look into the worker's log for what happened, and at the source for rows of unusual size.",
-    )
-
-
-def _internal(error: Exception) -> HubError:
-    if isinstance(error, DatabaseError):
-        return HubError(
-            "The hub's own database failed while it loaded the rows.",
-            code="hub-database",
-            hint="Nothing was changed. Look at its disk and log; the next run starts anew.",
-        )
-    return HubError(
-        f"The hub failed with {type(error).__name__}.",
-        code="internal",
-        hint="Nothing was changed. The worker's log has more.",
     )

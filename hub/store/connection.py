@@ -1,11 +1,11 @@
 """Cursors on dataset rows: the owner's, which loads, and the serving role's, which may only read."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from django.db import ProgrammingError, connections, transaction
-from psycopg2 import errors
+from psycopg2 import Error, errors
 from psycopg2.extensions import cursor as Cursor
 
 from hub.store.sql import Sql
@@ -13,6 +13,21 @@ from hub.store.sql import Sql
 _FIRST_CHUNK = 250
 _MAX_CHUNK = 2000
 _CHUNK_CHARACTERS = 4 << 20
+
+
+def canceller() -> Callable[[], None]:
+    """What cancels the statement that this thread's connection is at, called from another thread.
+
+    Where the connection is gone there is nothing to cancel.
+    """
+    mine = connections["default"].connection
+
+    def cancel() -> None:
+        if mine is not None:
+            with suppress(Error):
+                mine.cancel()
+
+    return cancel
 
 
 def serve(statement: Sql) -> tuple[Any, ...] | None:

@@ -1,10 +1,15 @@
 """Runs that go beyond their contract: they fail, or wait for a person, who lets exactly what was shown pass."""
 
+from datetime import timedelta
 from pathlib import Path
+from threading import Thread
 
 import pytest
+from django.utils.timezone import now
 
 from connectors.commands import drop_run, edit_stream, release_run, request_run
+from connectors.holding import Bounds
+from connectors.lease import claim
 from connectors.models import Outbox, Run, Stream
 from connectors.runner import carry_out
 from hub.accounts.caller import HUB
@@ -14,6 +19,7 @@ from hub.store.models import Relation
 from tests.cast import member, refusal
 
 from .conftest import RunOf
+from .test_runner import with_a_connection_of_its_own
 
 HEAD = "id,name,at\n"
 
@@ -53,6 +59,37 @@ def test_held_run_tells_the_difference_to_its_people_and_changes_nothing(
     mail = Mail.objects.get()
     assert mail.to == [publisher.email]
     assert f"/runs/{run.pk}" in mail.text
+
+
+def test_worker_that_was_overtaken_holds_nothing_and_writes_to_nobody(
+    stream: Stream, folder: Path, run_of: RunOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member("met", "publisher")
+    (folder / "things.csv").write_text(lines(*range(10)))
+    run_of(stream)
+    (folder / "things.csv").write_text(lines(1, 2))
+    run = Run.objects.create(stream=stream)
+    check = Bounds.check_shrinkage
+
+    def overtaken(bounds: Bounds, before: int, after: int) -> None:
+        """Another worker has the run by the time that this one finds too few rows."""
+        other = Thread(target=with_a_connection_of_its_own, args=(lambda: _take_over(run),))
+        other.start()
+        other.join()
+        check(bounds, before, after)
+
+    monkeypatch.setattr(Bounds, "check_shrinkage", overtaken)
+    carry_out(run.pk)
+
+    run.refresh_from_db()
+    assert (run.status, run.fence, run.difference) == ("running", 2, {})
+    assert not Mail.objects.exists()
+    assert not Event.objects.filter(kind="run.held").exists()
+
+
+def _take_over(run: Run) -> None:
+    Run.objects.filter(pk=run.pk).update(lease_until=now() - timedelta(seconds=1))
+    assert claim(run.pk) is not None
 
 
 def test_released_run_goes_on_and_publishes_what_was_shown(held: Run) -> None:

@@ -25,6 +25,7 @@ from hub.accounts.caller import HUB
 from hub.catalog.commands import register_dataset
 from hub.catalog.models import Dataset
 from hub.errors import SourceDown
+from hub.store.connection import canceller
 from hub.store.models import Relation
 from tests.cast import faults
 
@@ -96,6 +97,26 @@ def test_pause_grows_with_each_failure_and_ends_with_an_answer(stream: Stream) -
     note_answer(stream)
     stream.source.refresh_from_db()
     assert (stream.source.failures, next_open(stream.source, now()) <= now()) == (0, True)
+
+
+def test_change_of_a_source_leaves_its_pause_as_a_run_wrote_it(stream: Stream) -> None:
+    read_before = Source.objects.select_related("agency").get()
+    note_down(stream, SourceDown("down"))
+
+    edit_source(actor=HUB, source=read_before, config={**read_before.config, "max_concurrent_runs": 3})
+
+    kept = Source.objects.get()
+    assert (kept.failures, kept.config["max_concurrent_runs"]) == (1, 3)
+    assert kept.paused_until is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_statement_of_a_connection_that_is_gone_needs_no_cancelling() -> None:
+    connection.ensure_connection()
+    cancel = canceller()
+    connection.close()
+
+    cancel()
 
 
 def test_source_that_names_a_time_is_left_alone_so_long_and_tried_again_by_itself(

@@ -316,7 +316,7 @@ def _between_check_and_publish(monkeypatch: pytest.MonkeyPatch, act: Callable[[]
 
     def overtaken(*args: object) -> object:
         if acts:
-            other = Thread(target=_with_a_connection_of_its_own, args=(acts.pop(),))
+            other = Thread(target=with_a_connection_of_its_own, args=(acts.pop(),))
             other.start()
             other.join()
         return publish(*args)  # type: ignore[arg-type]
@@ -324,7 +324,7 @@ def _between_check_and_publish(monkeypatch: pytest.MonkeyPatch, act: Callable[[]
     monkeypatch.setattr(runner, "publish", overtaken)
 
 
-def _with_a_connection_of_its_own(act: Callable[[], None]) -> None:
+def with_a_connection_of_its_own(act: Callable[[], None]) -> None:
     try:
         act()
     finally:
