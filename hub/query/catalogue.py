@@ -7,7 +7,7 @@ from django.db.models import Case, CharField, Exists, OuterRef, Q, QuerySet, Val
 
 from hub.accounts.caller import Caller
 from hub.accounts.stewardship import stewardships
-from hub.catalog.models import PLAIN, PUBLIC_STATUSES, Dataset, Field
+from hub.catalog.models import PLAIN, PUBLIC_STATUSES, Dataset, Field, Wording
 from hub.predicates import FieldType
 from hub.query.gate import NONE, Gate
 from hub.query.views import open_view
@@ -25,9 +25,15 @@ def visible_datasets(caller: Caller) -> QuerySet[Dataset]:
     return Dataset.objects.select_related("agency").filter(_scoped(caller), public | managed, known)
 
 
-def visible_parts(caller: Caller) -> tuple[QuerySet[Dataset], QuerySet[Dataset]]:
-    """The same in two parts that share none, to be counted: those that exist for everyone, and the few others."""
-    return Dataset.objects.filter(_scoped(caller), PLAIN), visible_datasets(caller).filter(~PLAIN)
+def visible_parts(caller: Caller, *, by_words: bool = False) -> tuple[QuerySet[Any], QuerySet[Dataset]]:
+    """The same in two parts that share none, to be counted: those that exist for everyone, and the few others.
+
+    ``by_words``: the former as what a search looks through, where the token covers all of them.
+    """
+    others = visible_datasets(caller).filter(~PLAIN)
+    if by_words and _covers_all(caller):
+        return Wording.objects.filter(is_plain=True), others
+    return Dataset.objects.filter(_scoped(caller), PLAIN), others
 
 
 def readable_datasets(caller: Caller, mode: Mode = "rows") -> QuerySet[Dataset]:
@@ -100,9 +106,13 @@ def _property(shown: Shown, field: Field) -> dict[str, Any]:
     return schema
 
 
+def _covers_all(caller: Caller) -> bool:
+    return not caller.scopes or not caller.scopes.isdisjoint({"read", "read:*"})
+
+
 def _scoped(caller: Caller) -> Q:
-    """What the token covers; no scopes cover all."""
-    if not caller.scopes or not caller.scopes.isdisjoint({"read", "read:*"}):
+    """What the token covers."""
+    if _covers_all(caller):
         return Q()
     covered = Q(pk=None)
     for scope in caller.scopes:

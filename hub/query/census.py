@@ -9,22 +9,25 @@ from django.db.models import QuerySet
 
 from hub.accounts.caller import Caller
 from hub.accounts.models import Agency
-from hub.catalog.models import Dataset
 from hub.query.catalogue import visible_parts
 
 FACETS: Final[Mapping[str, str]] = {"agency": "agency_id", "theme": "theme", "class": "sharing_class"}
 """Columns of datasets, never null."""
 
-Narrow = Callable[[QuerySet[Dataset]], QuerySet[Dataset]]
+Narrow = Callable[[QuerySet[Any]], QuerySet[Any]]
+"""Says which datasets count, told by themselves or by their wordings: the facets have the same names in both."""
 
 
-def census(caller: Caller, narrow: Narrow, names: Sequence[str]) -> dict[str, dict[str, int]]:
+def census(
+    caller: Caller, narrow: Narrow, names: Sequence[str], *, by_words: bool = False
+) -> dict[str, dict[str, int]]:
     """By facet, the values there are in order, and how many of the datasets visible to ``caller`` have each.
 
-    ``narrow`` says which of them count; an agency's value is its code.
+    An agency's value is its code. ``by_words``: ``narrow`` asks for words and facets alone, so that those that exist
+    for everyone can be counted where their words stand.
     """
     counts: dict[str, Counter[Any]] = {name: Counter() for name in names}
-    for part in visible_parts(caller):
+    for part in visible_parts(caller, by_words=by_words):
         for *values, count in _grouped(narrow(part), [FACETS[name] for name in names]):
             name, value = next((n, v) for n, v in zip(names, values, strict=True) if v is not None)
             counts[name][value] += count
@@ -34,11 +37,14 @@ def census(caller: Caller, narrow: Narrow, names: Sequence[str]) -> dict[str, di
     return {name: dict(sorted(counted.items())) for name, counted in counts.items()}
 
 
-def _grouped(datasets: QuerySet[Dataset], columns: Sequence[str]) -> list[tuple[Any, ...]]:
+def _grouped(things: QuerySet[Any], columns: Sequence[str]) -> list[tuple[Any, ...]]:
     """A row for each value of each column, null in all other columns, and its count last."""
-    found, params = datasets.order_by().values(*columns).query.sql_with_params()
+    found, params = things.order_by().values(*columns).query.sql_with_params()
     names, sets = ", ".join(columns), ", ".join(f"({column})" for column in columns)
+    kinds = f"SELECT {names}, count(*) AS count FROM ({found}) found GROUP BY {names}"  # few, by all processors
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {names}, count(*) FROM ({found}) found GROUP BY GROUPING SETS ({sets})", params)
+        cursor.execute(
+            f"SELECT {names}, sum(count)::bigint FROM ({kinds}) kinds GROUP BY GROUPING SETS ({sets})", params
+        )
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows

@@ -1,6 +1,6 @@
 """Datasets by the words in their descriptions: rare words by an index, common ones along the order of the list."""
 
-from typing import Final
+from typing import Final, TypeVar
 
 from django.db.models import BooleanField, Count, F, Func, Q, QuerySet, Value
 from django.db.models.functions import Upper
@@ -13,15 +13,18 @@ COMMON: Final = SAMPLE // 50
 """Of those: words that this many hold are soon met on the way through any list, and costly to gather and sort."""
 
 
-def mentioning(datasets: QuerySet[Dataset], q: str) -> QuerySet[Dataset]:
-    """Those whose description or owner's name holds every word of ``q``, whole or as part of another, in any case.
+_Found = TypeVar("_Found", Dataset, Wording)
 
-    Takes a statement of its own to see whether the words are rare.
+
+def mentioning(things: QuerySet[_Found], q: str) -> QuerySet[_Found]:
+    """Datasets (or their wordings) whose description or owner's name holds every word of ``q``.
+
+    Whole or as part of another, in any case. Takes a statement of its own to see whether the words are rare.
     """
-    words = q.split()
+    words, text = q.split(), "text" if things.model is Wording else "wording__text"
     for word in words and _to_look_up(words):
-        datasets = datasets.filter(_may_hold(word))
-    return datasets.filter(*(_holds("wording__text", word) for word in words))
+        things = things.filter(_may_hold(text, word))
+    return things.filter(*(_holds(text, word) for word in words))
 
 
 def _to_look_up(words: list[str]) -> list[str]:
@@ -39,9 +42,9 @@ def _holds(text: str, word: str) -> Q:
     return Q(**{f"{text}__contains": Upper(Value(word))})
 
 
-def _may_hold(word: str) -> Q:
+def _may_hold(text: str, word: str) -> Q:
     """By the index, which knows three characters at a time: never false where the text holds the word."""
-    return Q(_MayHold(F("wording__text"), Value(word)))
+    return Q(_MayHold(F(text), Value(word)))
 
 
 class _MayHold(Func):

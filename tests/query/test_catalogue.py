@@ -5,20 +5,23 @@ import random
 from collections import Counter
 from datetime import timedelta
 from itertools import product
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
 from django.db import connection
+from django.db.models import QuerySet
 from django.utils.timezone import now
 from guardian.shortcuts import assign_perm
 
 from hub.accounts.caller import Caller
 from hub.accounts.models import Agency, AgencyGroup, Client, Membership, Team, User
-from hub.catalog.models import Dataset
+from hub.catalog.models import Dataset, Wording
 from hub.errors import NotFound
 from hub.query.catalogue import having_access, readable_datasets, visible_datasets, visible_parts, with_access
 from hub.query.census import census
 from hub.query.decisions import decision_for
+from hub.query.search import mentioning
 from policies.explain import availability
 from policies.models import Agreement, Rule
 
@@ -170,6 +173,35 @@ def test_what_is_counted_is_what_is_listed() -> None:
 
         for index, facet in enumerate(("agency", "theme", "class")):
             assert found[facet] == Counter(entry[index] for entry in listed), (name, facet)
+
+
+@pytest.mark.usefixtures("world")
+def test_what_a_search_counts_where_the_words_stand_is_what_it_lists() -> None:
+    Dataset.objects.filter(key__contains="1").update(title="Barometer", theme="weather")
+    for name, caller in CALLERS.items():
+        for word in ("barometer", "DOT.D", "nowhere"):
+
+            def sought(things: QuerySet[Any], word: str = word) -> QuerySet[Any]:
+                return mentioning(things, word)
+
+            listed = sought(visible_datasets(caller)).values_list("agency__code", "theme", "sharing_class")
+            found = census(caller, sought, ["agency", "theme", "class"], by_words=True)
+
+            for index, facet in enumerate(("agency", "theme", "class")):
+                assert found[facet] == Counter(entry[index] for entry in listed), (name, word, facet)
+
+
+def test_wording_follows_what_it_is_counted_by(planes: Dataset) -> None:
+    def told() -> tuple[object, ...]:
+        return Wording.objects.values_list("agency__code", "theme", "sharing_class", "is_plain").get(dataset=planes)
+
+    assert told() == ("dot", "", "conditional", True)
+    Dataset.objects.filter(pk=planes.pk).update(theme="air", sharing_class="unconditional", status="draft")
+    assert told() == ("dot", "air", "unconditional", False)
+    Dataset.objects.filter(pk=planes.pk).update(status="retired")
+    assert told()[3] is True
+    Dataset.objects.filter(pk=planes.pk).update(is_secret=True)
+    assert told()[3] is False
 
 
 @pytest.mark.usefixtures("world")

@@ -57,6 +57,8 @@ _SORTS = {
 }
 _SYNCED = Relation.objects.filter(dataset=OuterRef("pk"), synced_at__isnull=False)
 _EMPTY = {"published_at": Q(published_at=None), "synced_at": ~Q(Exists(_SYNCED))}
+_BESIDES_WORDS = frozenset({"access", "freshness", "status"})
+"""What findings cannot be narrowed by where their words stand."""
 _TERMS = ("class", "reason", "legal_basis", "conditions")
 
 
@@ -79,7 +81,9 @@ class Datasets(ListView):
     @operation("List the datasets that there are for you", CatalogPage)
     def get(self, request: Request) -> Response:
         sort = self.asked.get("sort", "key")
-        facets = census(self.caller, self._counted, self.asked["facets"]) if "facets" in self.asked else {}
+        by_words = "q" in self.asked and _BESIDES_WORDS.isdisjoint(self.asked)
+        names = self.asked.get("facets", ())
+        facets = census(self.caller, self._counted, names, by_words=by_words) if names else {}
         more = {"facets": {name: _values(counts) for name, counts in facets.items()}} if facets else {}
         found = self._sought(visible_datasets(self.caller))
         return self.page(
@@ -107,14 +111,14 @@ class Datasets(ListView):
         response["Location"] = f"/api/v1/datasets/{key}"
         return response
 
-    def _sought(self, datasets: QuerySet[Dataset]) -> QuerySet[Dataset]:
+    def _sought(self, datasets: QuerySet[Any]) -> QuerySet[Any]:
         """Those of ``datasets`` that were asked for by more than a column."""
         datasets = mentioning(datasets, self.asked.get("q", ""))
         if "freshness" in self.asked:
             datasets = having_freshness(datasets, self.asked["freshness"])
         return having_access(datasets, self.caller, self.asked["access"]) if "access" in self.asked else datasets
 
-    def _counted(self, datasets: QuerySet[Dataset]) -> QuerySet[Dataset]:
+    def _counted(self, datasets: QuerySet[Any]) -> QuerySet[Any]:
         """Those that were asked for, on whatever page."""
         return narrowed(self._sought(datasets), self.parameters, self.asked)
 

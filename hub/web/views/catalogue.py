@@ -37,11 +37,11 @@ def home(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     """Every dataset that there is for the visitor, narrowed as they type."""
     asked = {name: request.GET.get(name, "").strip() for name in ("q", "agency", "theme", "class")}
 
-    def sought(datasets: QuerySet[Dataset]) -> QuerySet[Dataset]:
+    def sought(datasets: QuerySet[Any]) -> QuerySet[Any]:
         return _narrowed(datasets, asked)
 
     found = sought(visible_datasets(caller)).annotate(rows=F("relation__rows"))
-    total = sum(census(caller, sought, ["class"])["class"].values())
+    total = sum(census(caller, sought, ["class"], by_words=bool(asked["q"]))["class"].values())
     everything = census(caller, lambda datasets: datasets, ["agency", "theme"])
     page = {
         "asked": asked,
@@ -85,7 +85,7 @@ def dataset(request: HttpRequest, caller: Caller, key: str) -> HttpResponseBase:
     return render(request, "web/dataset.html", page)
 
 
-def _narrowed(datasets: QuerySet[Dataset], asked: dict[str, str]) -> QuerySet[Dataset]:
+def _narrowed(datasets: QuerySet[Any], asked: dict[str, str]) -> QuerySet[Any]:
     datasets = mentioning(datasets, asked["q"])
     columns = {"agency": "agency__code", "theme": "theme", "class": "sharing_class"}
     return datasets.filter(**{column: asked[name] for name, column in columns.items() if asked[name]})
