@@ -1,32 +1,21 @@
 """How gently sources are read: hours, pauses, runs at once; and how fast a great many streams get on their way."""
 
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from threading import Event, Thread
-from typing import Any
 
 import pytest
-from celery import current_app
-from django.db import connection, connections
 from django.utils.timezone import now
 
-from connectors import runner
-from connectors.commands import cancel_run, edit_source, edit_stream, register_source, request_run
-from connectors.dispatch import RESENT_AFTER, tick
+from connectors.commands import edit_source, edit_stream, register_source, request_run
+from connectors.dispatch import tick
 from connectors.lease import claim
 from connectors.models import Outbox, Run, Source, Stream
 from connectors.pacing import Window, next_open, note_answer, note_down
 from connectors.queries import pace_of
-from connectors.runner import carry_out
 from connectors.testing import Asked, Reply, serving
 from hub.accounts.caller import HUB
 from hub.catalog.commands import register_dataset
 from hub.catalog.models import Dataset
 from hub.errors import SourceDown
-from hub.store.connection import canceller
-from hub.store.models import Relation
 from tests.cast import faults
 
 from .conftest import RunOf, stream_of
@@ -110,15 +99,6 @@ def test_change_of_a_source_leaves_its_pause_as_a_run_wrote_it(stream: Stream) -
     assert kept.paused_until is not None
 
 
-@pytest.mark.django_db(transaction=True)
-def test_statement_of_a_connection_that_is_gone_needs_no_cancelling() -> None:
-    connection.ensure_connection()
-    cancel = canceller()
-    connection.close()
-
-    cancel()
-
-
 def test_source_that_names_a_time_is_left_alone_so_long_and_tried_again_by_itself(
     dataset: Dataset, run_of: RunOf
 ) -> None:
@@ -183,134 +163,6 @@ def test_one_run_at_a_time_feels_its_way_to_a_source_that_was_down(stream: Strea
     first, second = request_run(actor=HUB, stream=stream), request_run(actor=HUB, stream=_other_stream(stream, 1))
 
     assert [claim(run.pk) is not None for run in (first, second)] == [True, False]
-
-
-@pytest.mark.timeout(60)
-def test_a_thousand_streams_are_on_their_way_within_ten_seconds_and_none_twice(stream: Stream) -> None:
-    Stream.objects.bulk_create(
-        Stream(
-            key=f"s{n}",
-            owner=stream.owner,
-            source=stream.source,
-            dataset=stream.dataset,
-            schedule="* * * * *",
-            next_due_at=now(),
-        )
-        for n in range(1000)
-    )
-    Source.objects.update(config={**stream.source.config, "max_concurrent_runs": 1000})
-    current_app.control.purge()
-
-    began = time.monotonic()
-    ticks = [Thread(target=_on_its_own, args=(tick,)) for _ in range(2)]
-    for one in ticks:
-        one.start()
-    for one in ticks:
-        one.join()
-    took = time.monotonic() - began
-
-    assert took < 10, took
-    assert _messages() == 1000
-    assert Run.objects.count() == Run.objects.values("stream").distinct().count() == 1000
-    assert Outbox.objects.filter(sent_at__isnull=False).count() == 1000
-
-
-def test_message_that_still_waits_at_the_broker_is_not_sent_twice(
-    stream: Stream, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    request_run(actor=HUB, stream=stream)
-    tick()
-    long_ago = now() - 2 * RESENT_AFTER
-    Outbox.objects.update(sent_at=long_ago)
-
-    tick()
-
-    assert Outbox.objects.get().sent_at == long_ago
-
-
-@pytest.mark.parametrize("ending", ["cancelled", "too long"])
-def test_run_ends_within_seconds_in_the_middle_of_a_statement(
-    stream: Stream, folder: Path, monkeypatch: pytest.MonkeyPatch, ending: str
-) -> None:
-    (folder / "things.csv").write_text(GOOD)
-    if ending == "too long":
-        edit_source(actor=HUB, source=stream.source, config={**stream.source.config, "max_run_seconds": 1})
-    run = request_run(actor=HUB, stream=stream)
-    publish, working = runner.publish, Event()
-
-    def slow(*args: object) -> object:
-        with connection.cursor() as cursor:
-            working.set()
-            cursor.execute("SELECT pg_sleep(30)")
-        return publish(*args)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(runner, "publish", slow)
-    took, run = _ended_while_at_work(run, working, is_asked=ending == "cancelled")
-
-    assert took < 5
-    expected = ("cancelled", "cancelled") if ending == "cancelled" else ("failed", "run-too-long")
-    assert (run.status, run.error_code) == expected
-    assert Relation.objects.get(dataset=stream.dataset).version == 0
-
-
-@pytest.mark.timeout(60)
-def test_run_ends_within_seconds_while_its_source_says_nothing(dataset: Dataset) -> None:
-    asked, goes_on = Event(), Event()
-
-    def answer(_: Asked) -> Reply:
-        asked.set()
-        goes_on.wait(20)
-        return Reply(body=b'[{"id": 1, "name": "one", "at": "2020-01-01T00:00:00Z"}]')
-
-    with serving(answer) as served:
-        config = {"url": served.url, "allow_loopback": True}
-        source = register_source(actor=HUB, key="api", agency=dataset.agency, kind="rest", config=config)
-        run = request_run(actor=HUB, stream=stream_of(source, dataset, select={"path": "things"}))
-        worker = Thread(target=_on_its_own, args=(lambda: carry_out(run.pk),))
-        worker.start()
-        assert asked.wait(20)
-        cancel_run(actor=HUB, run=run)
-        took = _until_over(run)
-        goes_on.set()
-        worker.join()
-
-    run.refresh_from_db()
-    assert took < 5.5
-    assert (run.status, run.rows_read) == ("cancelled", 0)
-    assert Relation.objects.get(dataset=dataset).version == 0
-
-
-def _messages() -> int:
-    with current_app.connection_for_read() as broker, broker.channel() as channel:
-        return int(channel.queue_declare("runs", passive=True).message_count)
-
-
-def _ended_while_at_work(run: Run, working: Event, *, is_asked: bool) -> tuple[float, Run]:
-    worker = Thread(target=_on_its_own, args=(lambda: carry_out(run.pk),))
-    worker.start()
-    assert working.wait(20)
-    began = time.monotonic()
-    if is_asked:
-        cancel_run(actor=HUB, run=run)
-    worker.join()
-    run.refresh_from_db()
-    return time.monotonic() - began, run
-
-
-def _until_over(run: Run) -> float:
-    began = time.monotonic()
-    while Run.objects.filter(pk=run.pk, status__in=Run.OPEN).exists():
-        assert time.monotonic() - began < 20
-        time.sleep(0.1)
-    return time.monotonic() - began
-
-
-def _on_its_own(act: Callable[[], Any]) -> None:
-    """With database connections of this thread alone."""
-    try:
-        act()
-    finally:
-        connections.close_all()
 
 
 def test_run_at_work_tells_its_rate_and_how_long_it_may_take(stream: Stream) -> None:

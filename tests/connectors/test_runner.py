@@ -7,15 +7,13 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from celery import current_app
 from django.db import connection, connections
 from django.utils.timezone import now
 
 from connectors import runner
 from connectors.commands import cancel_run, edit_stream, register_source, request_run
-from connectors.dispatch import tick
 from connectors.lease import claim
-from connectors.models import Outbox, Run, Source, Stream, Tick
+from connectors.models import Outbox, Run, Source, Stream
 from connectors.runner import MAX_ATTEMPTS, carry_out
 from connectors.testing import Asked, Reply, serving
 from hub.accounts.caller import HUB
@@ -274,34 +272,6 @@ def test_cancelled_run_changes_nothing_and_is_over(stream: Stream, folder: Path)
     assert run.status == "cancelled"
     with pytest.raises(Conflict):
         cancel_run(actor=HUB, run=run)
-
-
-def test_tick_opens_one_run_for_a_slot_however_often_it_comes(stream: Stream) -> None:
-    edit_stream(actor=HUB, stream=stream, schedule="0 0 * * *")
-    due = now() - timedelta(days=3)
-    Stream.objects.update(next_due_at=due)
-
-    tick()
-    tick()
-
-    run = Run.objects.get()
-    stream.refresh_from_db()
-    assert (run.slot, run.requested_by) == (due, "schedule")
-    assert stream.next_due_at > now()
-    assert run.message.sent_at is not None
-    assert Tick.objects.get().count == 2
-
-
-def test_message_that_was_lost_is_sent_again(stream: Stream) -> None:
-    run = request_run(actor=HUB, stream=stream)
-    long_ago = now() - timedelta(minutes=5)
-    Outbox.objects.update(sent_at=long_ago)
-    current_app.control.purge()
-
-    tick()
-
-    run.refresh_from_db()
-    assert run.message.sent_at > long_ago
 
 
 def _rest_stream(dataset: Dataset, url: str, **values: str) -> Stream:
