@@ -7,13 +7,13 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from connectors import registry
-from connectors.dispatch import announce, open_run
 from connectors.models import Outbox, Run, Source, Stream
-from connectors.pacing import check_windows
 from connectors.permissions import require_loader, require_source_editor
-from connectors.schedule import check_schedule, next_due
+from connectors.runs.dispatch import announce, open_run
+from connectors.runs.pacing import check_windows
+from connectors.runs.schedule import check_schedule, next_due
+from connectors.runs.terms import Terms
 from connectors.secrets import seal, unseal
-from connectors.terms import Terms
 from connectors.uploads import KIND as UPLOAD
 from hub.accounts.caller import Caller
 from hub.accounts.models import Agency

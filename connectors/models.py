@@ -48,7 +48,7 @@ class SourceGroupObjectPermission(GroupObjectPermissionBase):
 class Stream(models.Model):
     """One table or file of a source that feeds one dataset, with its mode, schedule and contract.
 
-    ``columns`` are the source's when the stream last came through, see ``connectors.drift.Columns``.
+    ``columns`` are the source's when the stream last came through, see ``connectors.runs.drift.Columns``.
     ``owner`` is the dataset's agency.
     """
 

@@ -8,7 +8,7 @@ from django.utils.timezone import now
 from connectors import registry
 from connectors.base import Connector, Found
 from connectors.models import Run, Source, Tick, Upload
-from connectors.pacing import slots
+from connectors.runs.pacing import slots
 from connectors.secrets import unseal
 from connectors.uploads import Uploaded
 

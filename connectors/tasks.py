@@ -6,8 +6,8 @@ from uuid import UUID
 
 from celery import shared_task
 
-from connectors import dispatch, runner
 from connectors.models import Source
+from connectors.runs import dispatch, runner
 
 
 @shared_task(name="connectors.tasks.carry_out")

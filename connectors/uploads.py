@@ -10,10 +10,10 @@ from django.db import transaction
 
 from connectors import registry
 from connectors.base import Extract, Found, JsonSchema
-from connectors.dispatch import announce
+from connectors.fetching.places import Place
 from connectors.kinds.file import File
 from connectors.models import Outbox, Run, Source, Stream, Upload, UploadPart
-from connectors.places import Place
+from connectors.runs.dispatch import announce
 from hub.accounts.caller import Caller
 from hub.accounts.permissions import require_act
 from hub.audit.commands import record

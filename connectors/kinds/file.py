@@ -11,10 +11,10 @@ from connectors import infer
 from connectors.base import LIMITS_SCHEMA, Batch, Connector, Extract, Found, JsonSchema, Limits
 from connectors.batches import Lines, Record, batches, picker
 from connectors.columns import field_names, picks
+from connectors.fetching.http import basic, bearer
+from connectors.fetching.places import Place, open_place
 from connectors.formats import csv, json, xlsx
 from connectors.formats.table import Options, Table
-from connectors.http import basic, bearer
-from connectors.places import Place, open_place
 from hub.errors import SourceError, SourceMissing
 
 _FORMATS: Final[Mapping[str, Callable[[BinaryIO, Options], Table]]] = {

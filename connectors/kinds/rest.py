@@ -10,9 +10,9 @@ from connectors import infer
 from connectors.base import LIMITS_SCHEMA, Batch, Connector, Extract, Found, JsonSchema, Limits
 from connectors.batches import Lines, Record, batches
 from connectors.columns import field_names
+from connectors.fetching.http import Answer, Http, basic, bearer, place
+from connectors.fetching.paging import PAGING_SCHEMA, Page, pages
 from connectors.formats import json
-from connectors.http import Answer, Http, basic, bearer, place
-from connectors.paging import PAGING_SCHEMA, Page, pages
 from hub.errors import SourceMalformed, SourceRefused
 
 MAX_PAGE: Final = 64 << 20

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from connectors import dispatch
+from connectors.runs import dispatch
 from hub.accounts import mail
 from policies.commands import announce
 

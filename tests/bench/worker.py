@@ -44,7 +44,7 @@ def prepare(url: str) -> dict[str, Any]:
 def load(select: str, key: str) -> dict[str, Any]:
     """Run the stream ``key`` once: seconds, greatest memory in MB, rows read and written."""
     from connectors.models import Run
-    from connectors.runner import carry_out
+    from connectors.runs.runner import carry_out
 
     run = Run.objects.create(stream=_stream(select, key))
     carry_out(run.pk)

@@ -8,7 +8,7 @@ import pytest
 
 from connectors.commands import register_source, register_stream
 from connectors.models import Run, Source, Stream
-from connectors.runner import carry_out
+from connectors.runs.runner import carry_out
 from hub.accounts.caller import HUB
 from hub.catalog.commands import publish_dataset, register_dataset
 from hub.catalog.models import Dataset

@@ -7,17 +7,16 @@ import pytest
 
 from connectors import uploads
 from connectors.commands import register_source, release_run, request_run
-from connectors.dispatch import _sweep
 from connectors.models import Run, Stream, UploadPart
-from connectors.runner import carry_out
+from connectors.runs.dispatch import _sweep
+from connectors.runs.runner import carry_out
 from connectors.uploads import bring_file
 from hub.accounts.caller import HUB
 from hub.audit.models import Event
 from hub.catalog.models import Dataset
 from hub.store.models import Rejected, Relation
 from tests.cast import faults, member, refusal, steward
-
-from .test_runner import GOOD, rows
+from tests.connectors.runs.test_runner import GOOD, rows
 
 Bring = Callable[..., Run]
 

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client as Browser
 
 from connectors.models import Run, Stream
-from connectors.runner import carry_out
+from connectors.runs.runner import carry_out
 from hub.accounts.caller import HUB
 from hub.accounts.commands import issue_token
 from hub.accounts.models import Client

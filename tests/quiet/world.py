@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from django.test import Client as Browser
 
 from connectors.models import Run, Stream
-from connectors.runner import carry_out
+from connectors.runs.runner import carry_out
 from hub.accounts.caller import HUB, Caller
 from hub.accounts.commands import issue_token
 from hub.accounts.models import Agency, Client, Epoch, Membership, Team, Token, User

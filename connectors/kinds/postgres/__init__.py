@@ -10,6 +10,7 @@ from psycopg2.extensions import connection as Connection
 
 from connectors.base import LIMITS_SCHEMA, Batch, Connector, Extract, Found, JsonSchema, Limits
 from connectors.columns import field_names, picks
+from connectors.fetching.reach import Reach
 from connectors.kinds.postgres.relations import (
     checked,
     columns_of,
@@ -20,7 +21,6 @@ from connectors.kinds.postgres.relations import (
     name_of,
     relation,
 )
-from connectors.reach import Reach
 from hub.errors import SourceDown, SourceError, SourceMissing, SourceRefused
 
 _CONNECT_SECONDS: Final = 10

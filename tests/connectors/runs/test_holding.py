@@ -8,18 +8,17 @@ import pytest
 from django.utils.timezone import now
 
 from connectors.commands import drop_run, edit_stream, release_run, request_run
-from connectors.holding import Bounds
-from connectors.lease import claim
 from connectors.models import Outbox, Run, Stream
-from connectors.runner import carry_out
+from connectors.runs.holding import Bounds
+from connectors.runs.lease import claim
+from connectors.runs.runner import carry_out
 from hub.accounts.caller import HUB
 from hub.accounts.models import Mail
 from hub.audit.models import Event
 from hub.store.models import Relation
 from tests.cast import member, refusal
-
-from .conftest import RunOf
-from .test_runner import with_a_connection_of_its_own
+from tests.connectors.conftest import RunOf
+from tests.connectors.runs.test_runner import with_a_connection_of_its_own
 
 HEAD = "id,name,at\n"
 

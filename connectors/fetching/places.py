@@ -13,7 +13,7 @@ from typing import BinaryIO, Final, cast
 from urllib.parse import quote, unquote, urlsplit
 
 from connectors.base import Limits
-from connectors.http import Http, place
+from connectors.fetching.http import Http, place
 from hub.errors import SourceMissing, SourceRefused
 
 ROOTS: Final = "HUB_FILE_ROOTS"

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from django.db import DatabaseError, transaction
 from django.utils.timezone import now
 
-from connectors.holding import Held
 from connectors.models import Run
-from connectors.pacing import note_answer, note_down
+from connectors.runs.holding import Held
+from connectors.runs.pacing import note_answer, note_down
 from hub.accounts import mail
 from hub.accounts.caller import HUB
 from hub.audit.commands import record

@@ -10,9 +10,9 @@ from django.db.models import F, Q
 from django.utils.timezone import now
 
 from connectors.base import Limits
-from connectors.ending import LeaseLost, Progress, end_early
 from connectors.models import Outbox, Run, Source
-from connectors.pacing import slots
+from connectors.runs.ending import LeaseLost, Progress, end_early
+from connectors.runs.pacing import slots
 from hub.errors import Conflict, HubError
 from hub.store.connection import canceller
 

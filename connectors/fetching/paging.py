@@ -8,8 +8,8 @@ from typing import Any, Final
 import httpx
 
 from connectors.base import JsonSchema
+from connectors.fetching.http import Answer, place
 from connectors.formats import json
-from connectors.http import Answer, place
 from hub.errors import SourceMalformed, SourceMissing
 
 MAX_PAGES: Final = 100_000

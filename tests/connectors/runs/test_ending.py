@@ -7,18 +7,17 @@ from threading import Event, Thread
 import pytest
 from django.db import connection
 
-from connectors import runner
 from connectors.commands import cancel_run, edit_source, register_source, request_run
 from connectors.models import Run, Stream
-from connectors.runner import carry_out
+from connectors.runs import runner
+from connectors.runs.runner import carry_out
 from connectors.testing import Asked, Reply, serving
 from hub.accounts.caller import HUB
 from hub.catalog.models import Dataset
 from hub.store.connection import canceller
 from hub.store.models import Relation
-
-from .conftest import stream_of
-from .test_runner import with_a_connection_of_its_own
+from tests.connectors.conftest import stream_of
+from tests.connectors.runs.test_runner import with_a_connection_of_its_own
 
 GOOD = "id,name,at\n1,one,2020-01-01T00:00:00Z\n2,,2020-01-02T00:00:00Z\n"
 

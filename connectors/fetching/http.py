@@ -15,7 +15,7 @@ import httpcore
 import httpx
 
 from connectors.base import Limits
-from connectors.reach import Reach
+from connectors.fetching.reach import Reach
 from hub.errors import SourceDown, SourceError, SourceMalformed, SourceMissing, SourceRefused
 
 USER_AGENT: Final = "hub-connector/1"

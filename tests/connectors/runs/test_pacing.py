@@ -6,19 +6,18 @@ import pytest
 from django.utils.timezone import now
 
 from connectors.commands import edit_source, edit_stream, register_source, request_run
-from connectors.dispatch import tick
-from connectors.lease import claim
 from connectors.models import Outbox, Run, Source, Stream
-from connectors.pacing import Window, next_open, note_answer, note_down
 from connectors.queries import pace_of
+from connectors.runs.dispatch import tick
+from connectors.runs.lease import claim
+from connectors.runs.pacing import Window, next_open, note_answer, note_down
 from connectors.testing import Asked, Reply, serving
 from hub.accounts.caller import HUB
 from hub.catalog.commands import register_dataset
 from hub.catalog.models import Dataset
 from hub.errors import SourceDown
 from tests.cast import faults
-
-from .conftest import RunOf, stream_of
+from tests.connectors.conftest import RunOf, stream_of
 
 GOOD = "id,name,at\n1,one,2020-01-01T00:00:00Z\n2,,2020-01-02T00:00:00Z\n"
 

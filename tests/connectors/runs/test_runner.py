@@ -10,19 +10,18 @@ import pytest
 from django.db import connection, connections
 from django.utils.timezone import now
 
-from connectors import runner
 from connectors.commands import cancel_run, edit_stream, register_source, request_run
-from connectors.lease import claim
 from connectors.models import Outbox, Run, Source, Stream
-from connectors.runner import MAX_ATTEMPTS, carry_out
+from connectors.runs import runner
+from connectors.runs.lease import claim
+from connectors.runs.runner import MAX_ATTEMPTS, carry_out
 from connectors.testing import Asked, Reply, serving
 from hub.accounts.caller import HUB
 from hub.catalog.commands import publish_dataset, register_dataset
 from hub.catalog.models import Dataset
 from hub.errors import Conflict
 from hub.store.models import Rejected, Relation
-
-from .conftest import RunOf, stream_of
+from tests.connectors.conftest import RunOf, stream_of
 
 GOOD = "id,name,at\n1,one,2020-01-01T00:00:00Z\n2,,2020-01-02T00:00:00Z\n"
 HOLDING = ("too-many-rejects", "shrinks-too-much", "columns-changed")

@@ -8,15 +8,14 @@ import pytest
 from django.db import connection
 
 from connectors.commands import edit_stream, register_source, release_run
-from connectors.drift import Drift
 from connectors.models import Run, Stream
-from connectors.runner import carry_out
+from connectors.runs.drift import Drift
+from connectors.runs.runner import carry_out
 from connectors.testing import Asked, Reply, serving
 from hub.accounts.caller import HUB
 from hub.catalog.models import Dataset
 from hub.store.models import Relation
-
-from .conftest import RunOf, stream_of
+from tests.connectors.conftest import RunOf, stream_of
 
 GOOD = "id,name,at\n1,one,2020-01-01T00:00:00Z\n"
 WIDER = "id,name,at,phone\n1,one,2020-01-01T00:00:00Z,555\n2,two,2020-01-01T00:00:00Z,556\n"

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from connectors.drift import Drift
 from connectors.models import Run
-from connectors.terms import Terms
+from connectors.runs.drift import Drift
+from connectors.runs.terms import Terms
 from hub.errors import HubError
 
 

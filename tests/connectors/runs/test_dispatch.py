@@ -9,11 +9,10 @@ from celery import current_app
 from django.utils.timezone import now
 
 from connectors.commands import edit_stream, request_run
-from connectors.dispatch import RESENT_AFTER, tick
 from connectors.models import Outbox, Run, Source, Stream, Tick
+from connectors.runs.dispatch import RESENT_AFTER, tick
 from hub.accounts.caller import HUB
-
-from .test_runner import with_a_connection_of_its_own
+from tests.connectors.runs.test_runner import with_a_connection_of_its_own
 
 
 def test_tick_opens_one_run_for_a_slot_however_often_it_comes(stream: Stream) -> None:
@@ -36,7 +35,7 @@ def test_message_that_was_lost_is_sent_again(stream: Stream) -> None:
     run = request_run(actor=HUB, stream=stream)
     long_ago = now() - timedelta(minutes=5)
     Outbox.objects.update(sent_at=long_ago)
-    current_app.control.purge()
+    _empty_the_queue()
 
     tick()
 
@@ -58,7 +57,7 @@ def test_a_thousand_streams_are_on_their_way_within_ten_seconds_and_none_twice(s
         for n in range(1000)
     )
     Source.objects.update(config={**stream.source.config, "max_concurrent_runs": 1000})
-    current_app.control.purge()
+    _empty_the_queue()
 
     began = time.monotonic()
     ticks = [Thread(target=with_a_connection_of_its_own, args=(tick,)) for _ in range(2)]
@@ -85,6 +84,11 @@ def test_message_that_still_waits_at_the_broker_is_not_sent_twice(
     tick()
 
     assert Outbox.objects.get().sent_at == long_ago
+
+
+def _empty_the_queue() -> None:
+    with current_app.connection_for_write() as broker, broker.channel() as channel:
+        channel.queue_purge("runs")
 
 
 def _messages() -> int:

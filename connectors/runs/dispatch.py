@@ -14,8 +14,8 @@ from kombu.exceptions import ChannelError
 from kombu.exceptions import OperationalError as BrokerDown
 
 from connectors.models import Outbox, Run, Source, Stream, Tick, UploadPart
-from connectors.pacing import free_slots
-from connectors.schedule import due_streams
+from connectors.runs.pacing import free_slots
+from connectors.runs.schedule import due_streams
 from hub.store.intake import staging
 
 RESENT_AFTER = timedelta(seconds=30)

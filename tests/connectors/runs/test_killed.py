@@ -15,15 +15,14 @@ import pytest
 from django.db import ProgrammingError, connection, connections
 from django.utils.timezone import now
 
-from connectors.dispatch import _sweep
 from connectors.models import Run, Source, Stream
-from connectors.runner import carry_out
+from connectors.runs.dispatch import _sweep
+from connectors.runs.runner import carry_out
 from hub.accounts.caller import HUB
 from hub.catalog.commands import register_dataset
 from hub.store.intake import staging
 from hub.store.models import Rejected, Relation
-
-from .conftest import FIELDS, stream_of
+from tests.connectors.conftest import FIELDS, stream_of
 
 IS_LONG = os.environ.get("HUB_PROOF") == "long"
 STEP = 1 if IS_LONG else 4

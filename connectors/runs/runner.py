@@ -13,13 +13,13 @@ from django.db.models import Q
 
 from connectors.base import Batch, Connector, Extract
 from connectors.columns import field_names
-from connectors.drift import Columns, Drift, after
-from connectors.ending import LeaseLost, Progress, end_by, end_early, finish, supersede
-from connectors.holding import Bounds
-from connectors.lease import Heartbeat, claim
 from connectors.models import Run, Stream, Upload
-from connectors.pacing import note_answer
 from connectors.queries import connector_for
+from connectors.runs.drift import Columns, Drift, after
+from connectors.runs.ending import LeaseLost, Progress, end_by, end_early, finish, supersede
+from connectors.runs.holding import Bounds
+from connectors.runs.lease import Heartbeat, claim
+from connectors.runs.pacing import note_answer
 from hub.accounts.caller import HUB
 from hub.audit.commands import record
 from hub.catalog.commands import set_fields

@@ -6,7 +6,7 @@ from croniter import croniter
 from django.utils.timezone import now
 
 from connectors.models import Run, Stream
-from connectors.pacing import next_open
+from connectors.runs.pacing import next_open
 from hub.errors import FieldError, Invalid
 
 

@@ -1,0 +1,1 @@
+"""A run from the moment it is due to its last word."""
