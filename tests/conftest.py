@@ -30,9 +30,9 @@ def serving(request: pytest.FixtureRequest) -> Iterator[None]:
     that follows it also takes the row which every hub has from its migrations.
     """
     from hub.accounts.models import Epoch
-    from hub.query.views import forget_views
+    from hub.query.kept import Kept
 
-    forget_views()
+    Kept.forget()
     marker = request.node.get_closest_marker("django_db")
     if marker is None:
         yield

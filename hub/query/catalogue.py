@@ -9,7 +9,7 @@ from hub.accounts.caller import Caller
 from hub.accounts.stewardship import stewardships
 from hub.catalog.models import PLAIN, PUBLIC_STATUSES, Dataset, Field, Wording
 from hub.predicates import FieldType
-from hub.query.gate import NONE, Gate
+from hub.query.gate import NONE, Gate, gate_of
 from hub.query.views import open_view
 from hub.store.select.relation import Shown
 from policies.facts import Mode
@@ -19,7 +19,7 @@ AccessWord = Literal["open", "on-request", "closed"]
 
 def visible_datasets(caller: Caller) -> QuerySet[Dataset]:
     """Those that exist for ``caller``: exactly the ones for which ``decide`` says so, in whatever mode."""
-    gate = Gate(caller)
+    gate = gate_of(caller)
     managed, public = _managed(caller, gate), Q(status__in=PUBLIC_STATUSES)
     known = Q(is_secret=False) | managed | _own(caller, gate) | gate.passes(None) | gate.passes_under()
     return Dataset.objects.select_related("agency").filter(_scoped(caller), public | managed, known)
@@ -139,7 +139,7 @@ def _own(caller: Caller, gate: Gate) -> Q:
 
 
 def _readable(caller: Caller, mode: Mode) -> Q:
-    gate, active = Gate(caller), ~Q(status=Dataset.Status.RETIRED)
+    gate, active = gate_of(caller), ~Q(status=Dataset.Status.RETIRED)
     own = _own(caller, gate)
     if not caller.agreement:
         return active & (own | gate.passes(mode))

@@ -1,49 +1,20 @@
 """Decisions for the callers of this process: made once, and kept while neither epoch nor clock changes them."""
 
-from collections import OrderedDict
-from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import datetime
-from threading import Lock
-from typing import Generic, TypeVar
 
 from django.utils.timezone import now
 
 from hub.accounts.caller import Caller
 from hub.catalog.models import Dataset
 from hub.errors import NotFound
+from hub.query.kept import Kept
 from policies import queries
 from policies.decision import Decision
 from policies.facts import Mode
 from policies.pdp import decide
 
 _KEPT = 5_000
-_T = TypeVar("_T")
-
-
-class Kept(Generic[_T]):
-    """The things that were used last, by name; any thread may ask."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._things: OrderedDict[Hashable, _T] = OrderedDict()
-        self._lock = Lock()
-
-    def get(self, name: Hashable) -> _T | None:
-        with self._lock:
-            if name in self._things:
-                self._things.move_to_end(name)
-            return self._things.get(name)
-
-    def put(self, name: Hashable, thing: _T) -> None:
-        with self._lock:
-            self._things[name] = thing
-            while len(self._things) > self._most:
-                self._things.popitem(last=False)
-
-    def clear(self) -> None:
-        with self._lock:
-            self._things.clear()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +31,6 @@ class Decided:
 
 
 _decided: Kept[Decided] = Kept(_KEPT)
-
-
-def forget_decisions() -> None:
-    """Drop all that is kept, where the database itself was exchanged for another."""
-    _decided.clear()
 
 
 def decision_for(caller: Caller, key: str, mode: Mode = "rows", agreement: str = "") -> Decision:

@@ -10,6 +10,7 @@ from django.utils.timezone import now
 
 from hub.accounts.caller import Caller
 from hub.accounts.keys import parted
+from hub.query.kept import Kept
 from hub.store.sql import Sql, join
 from policies.facts import PARTY_RANK, TARGET_RANK, Mode, PartyKind, TargetKind
 
@@ -99,7 +100,17 @@ class Gate:
         return agreement + ")"
 
 
+def gate_of(caller: Caller) -> Gate:
+    """The caller's gate; what it looks up holds as long as the caller's epoch."""
+    gate = _gates.get(caller)
+    if gate is None:
+        gate = Gate(caller)
+        _gates.put(caller, gate)
+    return gate
+
+
 NONE: Final = Q(pk=None)
+_gates: Final[Kept[Gate]] = Kept(1_000)
 _IDS: Final = """
 SELECT (SELECT id FROM accounts_agency WHERE code = %s),
     (SELECT c.id FROM accounts_client c JOIN accounts_agency a ON a.id = c.agency_id WHERE a.code = %s AND c.name = %s),

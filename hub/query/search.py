@@ -1,5 +1,6 @@
 """Datasets by the words in their descriptions: rare words by an index, common ones along the order of the list."""
 
+from functools import cached_property
 from typing import Final, TypeVar
 
 from django.db.models import BooleanField, Count, F, Func, Q, QuerySet, Value
@@ -11,31 +12,42 @@ SAMPLE: Final = 1_000
 """How many datasets are looked at, by their random ids, to see whether a word is common."""
 COMMON: Final = SAMPLE // 50
 """Of those: words that this many hold are soon met on the way through any list, and costly to gather and sort."""
+FREQUENT: Final = SAMPLE // 4
+"""Of those: where this many hold the words, to look through all is less work than to gather them by the index."""
 
 
 _Found = TypeVar("_Found", Dataset, Wording)
 
 
-def mentioning(things: QuerySet[_Found], q: str) -> QuerySet[_Found]:
+class Mentioning:
     """Datasets (or their wordings) whose description or owner's name holds every word of ``q``.
 
-    Whole or as part of another, in any case. Takes a statement of its own to see whether the words are rare.
+    Whole or as part of another, in any case. Takes a statement of its own to see which words are rare.
     """
-    words, text = q.split(), "text" if things.model is Wording else "wording__text"
-    for word in words and _to_look_up(words):
-        things = things.filter(_may_hold(text, word))
-    return things.filter(*(_holds(text, word) for word in words))
 
+    def __init__(self, q: str) -> None:
+        self._words = q.split()
 
-def _to_look_up(words: list[str]) -> list[str]:
-    """The words to look up in the index: none where the sample holds all of them often enough, else the rare ones."""
-    each = {str(number): Count("pk", filter=_holds("text", word)) for number, word in enumerate(words)}
-    every = Count("pk", filter=Q(*(_holds("text", word) for word in words)))
-    found = Wording.objects.order_by("pk")[:SAMPLE].aggregate(every=every, **each)
-    if found["every"] >= COMMON:
-        return []
-    rare = [word for number, word in enumerate(words) if found[str(number)] < COMMON]
-    return [word for word in rare or words if len(word) > 1 or not word.isascii()]
+    def among(self, things: QuerySet[_Found]) -> QuerySet[_Found]:
+        """Those of ``things``: datasets to be listed from some place on, or wordings to be counted from end to end."""
+        text, common = ("text", FREQUENT) if things.model is Wording else ("wording__text", COMMON)
+        for word in self._to_look_up(common):
+            things = things.filter(_may_hold(text, word))
+        return things.filter(*(_holds(text, word) for word in self._words))
+
+    def _to_look_up(self, common: int) -> list[str]:
+        """The words for the index: none where the sample holds all of them often enough, else the rare ones."""
+        if not self._words or self._sampled["every"] >= common:
+            return []
+        rare = [word for number, word in enumerate(self._words) if self._sampled[str(number)] < common]
+        return [word for word in rare or self._words if len(word) > 1 or not word.isascii()]
+
+    @cached_property
+    def _sampled(self) -> dict[str, int]:
+        """How many of the sample hold ``every`` word, and each by its number."""
+        each = {str(number): Count("pk", filter=_holds("text", word)) for number, word in enumerate(self._words)}
+        every = Count("pk", filter=Q(*(_holds("text", word) for word in self._words)))
+        return Wording.objects.order_by("pk")[:SAMPLE].aggregate(every=every, **each)
 
 
 def _holds(text: str, word: str) -> Q:

@@ -8,7 +8,8 @@ from hub.accounts.caller import Caller
 from hub.catalog.models import Dataset
 from hub.errors import Forbidden
 from hub.predicates import Predicate
-from hub.query.decisions import Kept, decided_anew, forget_decisions
+from hub.query.decisions import decided_anew
+from hub.query.kept import Kept
 from hub.store.connection import serve
 from hub.store.pseudonyms import ensure_hash_key, hash_key_name
 from hub.store.queries import Place, place_of
@@ -65,12 +66,6 @@ def open_view(caller: Caller, key: str, *, mode: Mode = "rows", agreement: str =
         view = _opened(*name)
         _views.put(name, view)
     return view
-
-
-def forget_views() -> None:
-    """Drop all that is kept, where the database itself was exchanged for another."""
-    _views.clear()
-    forget_decisions()
 
 
 def _opened(caller: Caller, key: str, mode: Mode, agreement: str) -> View:

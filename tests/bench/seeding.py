@@ -1,6 +1,7 @@
 """A hub of any size, made in the database itself: agencies, datasets of every kind, rules and agreements."""
 
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 from django.test import Client as Browser
 
 from hub.accounts.caller import HUB
@@ -82,6 +83,13 @@ def seed(datasets: int, rules: int, agencies: int) -> None:
         cursor.execute("SET maintenance_work_mem = '256MB'")
         cursor.execute(made)
         cursor.execute("VACUUM ANALYZE")
+        while _is_unseen(cursor):  # rows that another's snapshot did not hold for everyone's yet
+            cursor.execute("VACUUM catalog_dataset")
+
+
+def _is_unseen(cursor: CursorWrapper) -> bool:
+    cursor.execute("SELECT relallvisible < relpages FROM pg_class WHERE oid = 'catalog_dataset'::regclass")
+    return bool(cursor.fetchone()[0])
 
 
 def token(agency: str, *roles: str, name: str = "app") -> str:

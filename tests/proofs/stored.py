@@ -10,7 +10,7 @@ from django.db import connection
 
 from hub.accounts.models import Agency, AgencyGroup, Client
 from hub.catalog.models import Dataset, Field
-from hub.query.views import forget_views
+from hub.query.kept import Kept
 from hub.store.tables import ensure_relation
 from policies.facts import GrantFacts, RuleFacts
 from policies.models import Agreement, Rule
@@ -61,7 +61,7 @@ def put(hub: Hub) -> None:
         agreement = _agreement(grant, datasets, agencies)
         agreement.save()
         agreement.clients.set(clients[name] for name in grant.clients)
-    forget_views()
+    Kept.forget()
 
 
 def storable(hub: Hub) -> Hub:

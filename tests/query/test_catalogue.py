@@ -21,7 +21,7 @@ from hub.errors import NotFound
 from hub.query.catalogue import having_access, readable_datasets, visible_datasets, visible_parts, with_access
 from hub.query.census import census
 from hub.query.decisions import decision_for
-from hub.query.search import mentioning
+from hub.query.search import Mentioning
 from policies.explain import availability
 from policies.models import Agreement, Rule
 
@@ -182,9 +182,11 @@ def test_what_a_search_counts_where_the_words_stand_is_what_it_lists() -> None:
         for word in ("barometer", "DOT.D", "nowhere"):
 
             def sought(things: QuerySet[Any], word: str = word) -> QuerySet[Any]:
-                return mentioning(things, word)
+                return Mentioning(word).among(things)
 
-            listed = sought(visible_datasets(caller)).values_list("agency__code", "theme", "sharing_class")
+            listed = (
+                Mentioning(word).among(visible_datasets(caller)).values_list("agency__code", "theme", "sharing_class")
+            )
             found = census(caller, sought, ["agency", "theme", "class"], by_words=True)
 
             for index, facet in enumerate(("agency", "theme", "class")):

@@ -8,7 +8,7 @@ from django.db import connection
 
 from hub.accounts.models import Agency
 from hub.catalog.models import Dataset, Wording
-from hub.query.search import COMMON, mentioning
+from hub.query.search import COMMON, Mentioning
 
 TEXTS = ("Air quality", "空气质量监测", "Straße über 50%_\\d", 'it\'s "quoted" \\ & | ! :*', "ΑΘΗΝΑ Афины", "a", "")
 
@@ -42,7 +42,10 @@ def _upper(text: str) -> str:
 
 
 def _found(q: str) -> set[str]:
-    return set(mentioning(Dataset.objects.all(), q).values_list("key", flat=True))
+    words = Mentioning(q)
+    listed = set(words.among(Dataset.objects.all()).values_list("key", flat=True))
+    assert set(words.among(Wording.objects.all()).values_list("dataset__key", flat=True)) == listed
+    return listed
 
 
 def test_finds_what_holds_every_word_in_any_place_script_and_case(datasets: list[Dataset]) -> None:
@@ -89,7 +92,15 @@ def test_finds_words_in_texts_too_long_for_the_index(datasets: list[Dataset]) ->
 
 
 def test_rare_words_are_looked_up_and_common_ones_met_on_the_way(datasets: list[Dataset]) -> None:
-    assert "catalog_wording_threes" in mentioning(Dataset.objects.all(), "zeppelin").explain()
-    assert "catalog_threes" not in str(mentioning(Dataset.objects.all(), "d").query)
-    both = str(mentioning(Dataset.objects.all(), "dot zeppelin").query)
+    assert "catalog_wording_threes" in Mentioning("zeppelin").among(Dataset.objects.all()).explain()
+    assert "catalog_threes" not in str(Mentioning("d").among(Dataset.objects.all()).query)
+    both = str(Mentioning("dot zeppelin").among(Dataset.objects.all()).query)
     assert both.count("catalog_threes") == 1
+
+
+def test_words_of_many_are_looked_up_to_be_counted_but_not_those_of_most(datasets: list[Dataset]) -> None:
+    Dataset.objects.filter(pk__in=[dataset.pk for dataset in datasets[:COMMON]]).update(description="Zeppelins")
+    words = Mentioning("zeppelin")
+    assert "catalog_threes" not in str(words.among(Dataset.objects.all()).query)
+    assert "catalog_threes" in str(words.among(Wording.objects.all()).query)
+    assert "catalog_threes" not in str(Mentioning("d").among(Wording.objects.all()).query)

@@ -21,7 +21,7 @@ from hub.audit.models import Event
 from hub.catalog.models import Dataset
 from hub.manifest.apply import apply_manifest
 from hub.query.explaining import explained_as
-from hub.query.views import forget_views
+from hub.query.kept import Kept
 from hub.store.models import Relation
 from policies.commands import apply_for, draft_rule
 from policies.facts import Party
@@ -112,7 +112,7 @@ def empty() -> None:
         for (table,) in cursor.fetchall():
             cursor.execute(f"DROP TABLE {table}")
     Epoch.objects.get_or_create(pk=1)
-    forget_views()
+    Kept.forget()
 
 
 def _sync() -> None:

@@ -1,6 +1,7 @@
 """The catalogue: list, register, review, and what a caller may see of one dataset and why."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -38,7 +39,7 @@ from hub.query.catalogue import having_access, view_schema, visible_datasets, wi
 from hub.query.census import FACETS, census
 from hub.query.decisions import decision_for
 from hub.query.explaining import explained, explained_as
-from hub.query.search import mentioning
+from hub.query.search import Mentioning
 from hub.store.models import Relation
 from policies.commands import classify_dataset
 from policies.explain import availability
@@ -81,11 +82,12 @@ class Datasets(ListView):
     @operation("List the datasets that there are for you", CatalogPage)
     def get(self, request: Request) -> Response:
         sort = self.asked.get("sort", "key")
+        words = Mentioning(self.asked.get("q", ""))
         by_words = "q" in self.asked and _BESIDES_WORDS.isdisjoint(self.asked)
         names = self.asked.get("facets", ())
-        facets = census(self.caller, self._counted, names, by_words=by_words) if names else {}
+        facets = census(self.caller, partial(self._counted, words), names, by_words=by_words) if names else {}
         more = {"facets": {name: _values(counts) for name, counts in facets.items()}} if facets else {}
-        found = self._sought(visible_datasets(self.caller))
+        found = self._sought(words.among(visible_datasets(self.caller)))
         return self.page(
             _described(with_access(found, self.caller)),
             CatalogEntry,
@@ -112,15 +114,14 @@ class Datasets(ListView):
         return response
 
     def _sought(self, datasets: QuerySet[Any]) -> QuerySet[Any]:
-        """Those of ``datasets`` that were asked for by more than a column."""
-        datasets = mentioning(datasets, self.asked.get("q", ""))
+        """Those of ``datasets`` that were asked for by more than words or a column."""
         if "freshness" in self.asked:
             datasets = having_freshness(datasets, self.asked["freshness"])
         return having_access(datasets, self.caller, self.asked["access"]) if "access" in self.asked else datasets
 
-    def _counted(self, datasets: QuerySet[Any]) -> QuerySet[Any]:
+    def _counted(self, words: Mentioning, datasets: QuerySet[Any]) -> QuerySet[Any]:
         """Those that were asked for, on whatever page."""
-        return narrowed(self._sought(datasets), self.parameters, self.asked)
+        return narrowed(self._sought(words.among(datasets)), self.parameters, self.asked)
 
 
 class OneDataset(ApiView):

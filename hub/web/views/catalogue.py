@@ -5,7 +5,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -22,8 +22,9 @@ from hub.query.census import census
 from hub.query.decisions import decision_for
 from hub.query.door import Purpose, read_rows
 from hub.query.params import RowsQuery
-from hub.query.search import mentioning
+from hub.query.search import Mentioning
 from hub.web.member import for_members
+from hub.web.templatetags.words import local, word
 from policies.explain import availability, explanation
 from policies.queries import manages
 
@@ -36,24 +37,25 @@ _PREVIEWED: Final = 10
 def home(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     """Every dataset that there is for the visitor, narrowed as they type."""
     asked = {name: request.GET.get(name, "").strip() for name in ("q", "agency", "theme", "class")}
-
-    def sought(datasets: QuerySet[Any]) -> QuerySet[Any]:
-        return _narrowed(datasets, asked)
-
-    found = sought(visible_datasets(caller)).annotate(rows=F("relation__rows"))
-    total = sum(census(caller, sought, ["class"], by_words=bool(asked["q"]))["class"].values())
-    everything = census(caller, lambda datasets: datasets, ["agency", "theme"])
+    words = Mentioning(asked["q"])
+    found = _narrowed(words.among(visible_datasets(caller)), asked)
+    total = _count(caller, words, asked)
     page = {
         "asked": asked,
         "datasets": with_access(with_freshness(found), caller).order_by("key")[:_SHOWN],
         "total": total,
         "is_cut": total > _SHOWN,
-        "agencies": Agency.objects.filter(code__in=everything["agency"]).order_by("name"),
-        "themes": [theme for theme in everything["theme"] if theme],
-        "classes": SHARING_CLASSES,
     }
-    is_part = request.headers.get("HX-Request") == "true"
-    return render(request, "web/results.html" if is_part else "web/home.html", page)
+    if request.headers.get("HX-Request") == "true":
+        return render(request, "web/results.html", page)
+    everything = census(caller, lambda datasets: datasets, ["agency", "theme"])
+    agencies = Agency.objects.filter(code__in=everything["agency"]).order_by("name").values("code", "name", "name_zh")
+    choices = {
+        "agencies": [(agency["code"], local(agency, "name")) for agency in agencies],
+        "themes": [(theme, theme) for theme in everything["theme"] if theme],
+        "classes": [(sharing_class, word(sharing_class)) for sharing_class in SHARING_CLASSES],
+    }
+    return render(request, "web/home.html", {**page, **choices})
 
 
 @require_safe
@@ -85,8 +87,14 @@ def dataset(request: HttpRequest, caller: Caller, key: str) -> HttpResponseBase:
     return render(request, "web/dataset.html", page)
 
 
+def _count(caller: Caller, words: Mentioning, asked: dict[str, str]) -> int:
+    def sought(things: QuerySet[Any]) -> QuerySet[Any]:
+        return _narrowed(words.among(things), asked)
+
+    return sum(census(caller, sought, ["class"], by_words=bool(asked["q"]))["class"].values())
+
+
 def _narrowed(datasets: QuerySet[Any], asked: dict[str, str]) -> QuerySet[Any]:
-    datasets = mentioning(datasets, asked["q"])
     columns = {"agency": "agency__code", "theme": "theme", "class": "sharing_class"}
     return datasets.filter(**{column: asked[name] for name, column in columns.items() if asked[name]})
 
