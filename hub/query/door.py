@@ -13,11 +13,12 @@ from hub.accounts.queries import refreshed
 from hub.audit.commands import record
 from hub.errors import Forbidden, Invalid, NotFound, Unauthenticated, Unavailable
 from hub.query import cursor, wishes
-from hub.query.params import RowsQuery
+from hub.query.params import AggregateQuery, RowsQuery
 from hub.query.views import View, open_view
 from hub.store.connection import serve, serve_stream
 from hub.store.select.gate import MAX_PAGE, Pass, Reading, audited, closing, opening, still_open, streamed
 from hub.store.select.relation import Selection, csv_row, json_row
+from policies.facts import Mode
 
 _ATTEMPTS = 5
 _ESTIMATED = 10_000
@@ -62,15 +63,15 @@ class RowsStream:
     receipt: UUID
 
 
-def read_rows(caller: Caller, key: str, query: RowsQuery, purpose: Purpose = NO_PURPOSE) -> RowsPage:
-    """A page of what ``caller`` may see of the dataset ``key``.
+def read_rows(caller: Caller, key: str, query: RowsQuery | AggregateQuery, purpose: Purpose = NO_PURPOSE) -> RowsPage:
+    """A page of what ``caller`` may see of the dataset ``key``: of its rows, or of groups of them.
 
     Raises ``NotFound``, ``Forbidden``, ``Invalid`` (names are resolved against the caller's own schema,
     or whose page is too large), ``Unauthenticated`` when the token has ended, ``Unavailable``.
     """
-    for view in _views(caller, key, purpose):
+    for view in _views(caller, key, purpose, query.mode):
         selection = wishes.select(view, query)
-        reading = _reading(view, "rows.read", query, purpose)
+        reading = _reading(view, query.event, query, purpose)
         row = json_row(selection.fields, numbers_as_strings=query.numbers_as_strings)
         answer = serve(audited(_held(view), reading, selection, row, _count_to(query)))
         if answer is not None:
@@ -104,19 +105,20 @@ def stream_rows(caller: Caller, key: str, query: RowsQuery, purpose: Purpose = N
     raise _unsettled()
 
 
-def _views(caller: Caller, key: str, purpose: Purpose) -> Iterator[View]:
+def _views(caller: Caller, key: str, purpose: Purpose, mode: Mode = "rows") -> Iterator[View]:
     """The view, and after each refusal of its pass a newer one of the caller as it is by then."""
-    yield _opened(caller, key, purpose)
+    yield _opened(caller, key, purpose, mode)
     for _ in range(_ATTEMPTS):
-        yield _opened(refreshed(caller), key, purpose, is_stale=True)
+        yield _opened(refreshed(caller), key, purpose, mode, is_stale=True)
 
 
-def _opened(caller: Caller, key: str, purpose: Purpose, *, is_stale: bool = False) -> View:
+def _opened(caller: Caller, key: str, purpose: Purpose, mode: Mode = "rows", *, is_stale: bool = False) -> View:
     """The view; that it was refused is an event too: what is asked for in vain shows where the flow is blocked."""
     try:
-        return open_view(caller, key, agreement=purpose.agreement, is_stale=is_stale)
+        return open_view(caller, key, mode=mode, agreement=purpose.agreement, is_stale=is_stale)
     except Forbidden as error:
         details = {"code": error.code, "agreement": purpose.agreement, "purpose": purpose.text[:500]}
+        details |= {"mode": mode} if mode != "rows" else {}
         record(actor=caller, kind="rows.refused", dataset=key, **{name: said for name, said in details.items() if said})
         raise
 
@@ -125,18 +127,18 @@ def _held(view: View) -> Pass:
     return Pass(view.place.relation, view.place.generation, view.caller.epoch, view.caller.token)
 
 
-def _reading(view: View, kind: str, query: RowsQuery, purpose: Purpose) -> Reading:
+def _reading(view: View, kind: str, query: RowsQuery | AggregateQuery, purpose: Purpose) -> Reading:
     details = wishes.recorded(query, purpose.text, view.agreement)
     return Reading(uuid4(), kind, view.caller.agency, view.caller.name, view.key, details)
 
 
-def _count_to(query: RowsQuery) -> int | None:
+def _count_to(query: RowsQuery | AggregateQuery) -> int | None:
     return {"none": None, "exact": 0, "estimate": _ESTIMATED + 1}[query.count]
 
 
 def _page(
     view: View,
-    query: RowsQuery,
+    query: RowsQuery | AggregateQuery,
     reading: Reading,
     version: int,
     fits: bool,

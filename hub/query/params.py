@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 from hub.errors import FieldError, Invalid
+from hub.store.select.aggregates import TAKES, Function
+from policies.facts import Mode
 
 Format = Literal["json", "ndjson", "csv"]
 Count = Literal["none", "estimate", "exact"]
@@ -12,6 +14,7 @@ Count = Literal["none", "estimate", "exact"]
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 10_000
 RESERVED = frozenset({"filter", "properties", "sortby", "limit", "cursor", "count", "f", "numbers", "csv"})
+OF_AGGREGATES = frozenset({"groupby", "agg", "filter", "sortby", "limit", "cursor", "count", "numbers"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,9 @@ class SortKey:
 class RowsQuery:
     """What is asked of a dataset's rows. ``limit`` None is the whole view; empty ``properties`` are all fields."""
 
+    mode: ClassVar[Mode] = "rows"
+    event: ClassVar[str] = "rows.read"
+
     equals: tuple[tuple[str, str], ...] = ()
     filter: str = ""
     properties: tuple[str, ...] = ()
@@ -38,6 +44,40 @@ class RowsQuery:
     csv_safe: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One aggregate of each group; ``count`` is of no field."""
+
+    function: Function
+    field: str = ""
+
+    @property
+    def name(self) -> str:
+        """How the answer calls it."""
+        return f"{self.function}_{self.field}" if self.field else self.function
+
+
+@dataclass(frozen=True, slots=True)
+class AggregateQuery:
+    """What is asked of groups of a dataset's rows. Without ``groupby`` all rows are one group.
+
+    ``sortby`` names columns of the answer.
+    """
+
+    mode: ClassVar[Mode] = "aggregate"
+    event: ClassVar[str] = "rows.aggregated"
+
+    equals: tuple[tuple[str, str], ...] = ()
+    filter: str = ""
+    groupby: tuple[str, ...] = ()
+    measures: tuple[Measure, ...] = (Measure("count"),)
+    sortby: tuple[SortKey, ...] = ()
+    limit: int = DEFAULT_LIMIT
+    cursor: str = ""
+    count: Count = "none"
+    numbers_as_strings: bool = False
+
+
 def parse_rows_query(params: Mapping[str, Sequence[str]], *, accept: str = "") -> RowsQuery:
     """Check ``params`` (every value a list, as a query string has it) and the ``Accept`` header.
 
@@ -45,18 +85,13 @@ def parse_rows_query(params: Mapping[str, Sequence[str]], *, accept: str = "") -
     the caller's own schema.
     """
     errors: list[FieldError] = []
-    single = {name: values[-1] for name, values in params.items() if name in RESERVED}
-    for name, values in params.items():
-        if name in RESERVED and len(values) > 1:
-            errors.append(FieldError(name, "repeated", f"The parameter {name} may be given once."))
+    single, equals = _taken(params, RESERVED, errors)
     form = _choice(single, "f", _accepted(accept), get_args(Format), errors)
     query = RowsQuery(
-        equals=tuple((name, value) for name, values in params.items() if name not in RESERVED for value in values),
-        filter=single.get("filter", ""),
+        equals=equals,
+        filter=_filter(single, errors),
         properties=_names(single, "properties", errors),
-        sortby=tuple(
-            SortKey(name.removeprefix("-"), name.startswith("-")) for name in _names(single, "sortby", errors)
-        ),
+        sortby=_sort_keys(single, errors),
         limit=_limit(single, form, errors),
         cursor=single.get("cursor", ""),
         count=_choice(single, "count", "none", get_args(Count), errors),  # type: ignore[arg-type]
@@ -64,11 +99,73 @@ def parse_rows_query(params: Mapping[str, Sequence[str]], *, accept: str = "") -
         numbers_as_strings=_choice(single, "numbers", "exact", ("exact", "string"), errors) == "string",
         csv_safe=_choice(single, "csv", "exact", ("exact", "safe"), errors) == "safe",
     )
-    if "filter" in single and not single["filter"].strip():
+    _raise_first(errors)
+    return query
+
+
+def parse_aggregate_query(params: Mapping[str, Sequence[str]]) -> AggregateQuery:
+    """The same for groups of rows."""
+    errors: list[FieldError] = []
+    single, equals = _taken(params, OF_AGGREGATES, errors)
+    groupby, measures = _names(single, "groupby", errors), _measures(single, errors)
+    columns = [*groupby, *(measure.name for measure in measures)]
+    for name in {name for name in columns if columns.count(name) > 1 and groupby.count(name) < 2}:
+        errors.append(FieldError("agg", "parameter-invalid", f"Two columns of the answer would be called {name}."))
+    query = AggregateQuery(
+        equals=equals,
+        filter=_filter(single, errors),
+        groupby=groupby,
+        measures=measures,
+        sortby=_sort_keys(single, errors),
+        limit=_limit(single, "json", errors) or DEFAULT_LIMIT,
+        cursor=single.get("cursor", ""),
+        count=_choice(single, "count", "none", get_args(Count), errors),  # type: ignore[arg-type]
+        numbers_as_strings=_choice(single, "numbers", "exact", ("exact", "string"), errors) == "string",
+    )
+    _raise_first(errors)
+    return query
+
+
+def _taken(
+    params: Mapping[str, Sequence[str]], reserved: frozenset[str], errors: list[FieldError]
+) -> tuple[dict[str, str], tuple[tuple[str, str], ...]]:
+    """The parameters of the route, and what all others ask to be equal."""
+    for name, values in params.items():
+        if name in reserved and len(values) > 1:
+            errors.append(FieldError(name, "repeated", f"The parameter {name} may be given once."))
+    single = {name: values[-1] for name, values in params.items() if name in reserved}
+    return single, tuple((name, value) for name, values in params.items() if name not in reserved for value in values)
+
+
+def _filter(single: Mapping[str, str], errors: list[FieldError]) -> str:
+    text = single.get("filter", "")
+    if "filter" in single and not text.strip():
         errors.append(FieldError("filter", "filter-invalid", "The filter is empty; leave it out to read all rows."))
+    return text
+
+
+def _sort_keys(single: Mapping[str, str], errors: list[FieldError]) -> tuple[SortKey, ...]:
+    names = _names(single, "sortby", errors)
+    return tuple(SortKey(name.removeprefix("-"), name.startswith("-")) for name in names)
+
+
+def _measures(single: Mapping[str, str], errors: list[FieldError]) -> tuple[Measure, ...]:
+    if "agg" not in single:
+        return (Measure("count"),)
+    measures = []
+    for text in single["agg"].split(","):
+        function, _, field = text.strip().partition(":")
+        if (function == "count" and text.strip() == "count") or (function in TAKES and field.strip()):
+            measures.append(Measure(function, field.strip()))  # type: ignore[arg-type]
+        else:
+            known = ", ".join(["count", *(f"{function}:<field>" for function in TAKES)])
+            errors.append(FieldError("agg", "parameter-invalid", f"{text!r} is no aggregate; there are {known}."))
+    return tuple(measures)
+
+
+def _raise_first(errors: list[FieldError]) -> None:
     if errors:
         raise Invalid(errors[0].message, code="parameter-invalid", errors=errors)
-    return query
 
 
 def _accepted(accept: str) -> str:

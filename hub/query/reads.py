@@ -9,10 +9,11 @@ from django.db.models import Count, Max, Q, QuerySet
 
 from hub.audit.models import Event
 from hub.predicates import FilterError, names, parse
+from policies.facts import Mode
 
-_KINDS: Final = ("rows.read", "rows.stream", "rows.refused")
+_KINDS: Final = ("rows.read", "rows.aggregated", "rows.stream", "rows.refused")
 _SHAPE: Final = ("agency", "actor", "dataset", "kind")
-_SAID: Final = ("agreement", "properties", "sortby", "filter", "equals")
+_SAID: Final = ("agreement", "mode", "properties", "groupby", "agg", "sortby", "filter", "equals")
 MAX_SHAPES: Final = 5_000
 """How many kinds of like reads are told apart; the rarest beyond are left out."""
 
@@ -24,6 +25,7 @@ class Read:
     agency: str
     actor: str
     dataset: str
+    mode: Mode
     agreement: str
     names: frozenset[str]
     is_whole: bool
@@ -43,23 +45,30 @@ def past_reads(which: Q, since: datetime) -> tuple[int, list[Read]]:
 
 
 def _read(shape: dict[str, Any]) -> Read:
+    mode: Mode = "aggregate" if shape["kind"] == "rows.aggregated" else shape["details__mode"] or "rows"
     properties = shape["details__properties"] or ()
     return Read(
         agency=shape["agency"],
         actor=shape["actor"],
         dataset=shape["dataset"],
+        mode=mode,
         agreement=shape["details__agreement"] or "",
         names=frozenset((*properties, *_asked_by(shape))),
-        is_whole=not properties,
+        is_whole=mode != "aggregate" and not properties,
         count=shape["count"],
         last=shape["last"],
     )
 
 
 def _asked_by(shape: dict[str, Any]) -> Iterator[str]:
-    """The fields by which rows were chosen and ordered."""
+    """The fields by which rows were chosen, ordered and grouped, and those that were added up."""
+    grouped_by: Iterable[str] = shape["details__groupby"] or ()
+    measures: Iterable[tuple[str, str]] = shape["details__agg"] or ()
+    columns = {function if not name else f"{function}_{name}" for function, name in measures}
     sorted_by: Iterable[str] = shape["details__sortby"] or ()
-    yield from (name.removeprefix("-") for name in sorted_by)
+    yield from (name.removeprefix("-") for name in sorted_by if name.removeprefix("-") not in columns)
+    yield from grouped_by
+    yield from (name for _, name in measures if name)
     yield from shape["details__equals"] or ()
     try:
         yield from names(parse(shape["details__filter"])) if shape["details__filter"] else ()

@@ -20,7 +20,7 @@ from hub.query.views import count_visible
 from policies import queries
 from policies.access import KINDS
 from policies.decision import Decision, FieldDecision
-from policies.facts import RuleFacts, Target
+from policies.facts import Mode, RuleFacts, Target
 from policies.models import Rule
 from policies.pdp import decide
 
@@ -138,7 +138,7 @@ class _Stage:
     def __init__(self, actor: Caller, rule: RuleFacts, is_end: bool, at: datetime) -> None:
         self._actor, self._rule, self._is_end, self._at = actor, rule, is_end, at
         self._datasets: dict[str, Dataset | None] = {}
-        self._views: dict[tuple[str, str, str, str], _View | None] = {}
+        self._views: dict[tuple[str, str, str, str, Mode], _View | None] = {}
         self._counts: dict[tuple[str, object], int] = {}
 
     @property
@@ -147,11 +147,11 @@ class _Stage:
 
     def view_of(self, read: Read) -> _View | None:
         """None where the caller or the dataset is not there any more."""
-        name = (read.agency, read.actor, read.dataset, read.agreement)
+        name = (read.agency, read.actor, read.dataset, read.agreement, read.mode)
         if name not in self._views:
             caller, dataset = caller_named(read.agency, read.actor), self._dataset(read.dataset)
             is_there = caller is not None and dataset is not None
-            self._views[name] = self._decided(caller, dataset, read.agreement) if is_there else None  # type: ignore[arg-type]
+            self._views[name] = self._decided(caller, dataset, read) if is_there else None  # type: ignore[arg-type]
         return self._views[name]
 
     def _dataset(self, key: str) -> Dataset | None:
@@ -163,15 +163,15 @@ class _Stage:
         """The catalogue's rule and the agency's may bear the same key."""
         return (rule.target.agency, rule.key) == (self._rule.target.agency, self._rule.key)
 
-    def _decided(self, caller: Caller, dataset: Dataset, agreement: str) -> _View:
-        facts = queries.facts_for(dataset, caller, agreement)
+    def _decided(self, caller: Caller, dataset: Dataset, read: Read) -> _View:
+        facts = queries.facts_for(dataset, caller, read.agreement)
         others = tuple(rule for rule in facts.rules if not self._is_it(rule))
         after = others if self._is_end else (*others, self._rule)
         manages = queries.manages(caller, dataset)
         decided = partial(decide, caller, facts.dataset, agreements=facts.agreements, manages=manages)
         view = _View(
-            before=decided(facts.rules, facts.grant, "rows", self._at),
-            after=decided(after, facts.grant, "rows", self._at),
+            before=decided(facts.rules, facts.grant, read.mode, self._at),
+            after=decided(after, facts.grant, read.mode, self._at),
         )
         if view.is_changed and queries.manages(self._actor, dataset):
             view.rows = (self._count(dataset, view.before), self._count(dataset, view.after))

@@ -1,14 +1,16 @@
 """What a reader wishes of a view, resolved against that view: a hidden field is a name that does not exist."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from hub.errors import FieldError, Invalid
 from hub.predicates import FieldType, FilterError, Predicate, bind, parse
 from hub.query import cursor
-from hub.query.params import RowsQuery, SortKey
+from hub.query.params import AggregateQuery, Measure, RowsQuery, SortKey
 from hub.query.views import View
+from hub.store.select.aggregates import TAKES, aggregate, count_of_rows
 from hub.store.select.conditions import condition
 from hub.store.select.relation import SORTABLE, Order, Selection, Shown
 from hub.store.sql import Sql
@@ -30,8 +32,10 @@ _BARE: Mapping[FieldType, str] = {
 _RANDOM_ORDER = Shown(TIE_BREAKER, "integer", Sql(TIE_BREAKER), is_plain=True, never_null=True)
 
 
-def select(view: View, query: RowsQuery) -> Selection:
+def select(view: View, query: RowsQuery | AggregateQuery) -> Selection:
     """The selection that answers ``query``; raises ``Invalid`` naming each parameter at fault."""
+    if isinstance(query, AggregateQuery):
+        return _groups(view, query)
     order = _order(view, query.sortby)
     return Selection(
         table=view.place.table,
@@ -43,21 +47,28 @@ def select(view: View, query: RowsQuery) -> Selection:
     )
 
 
-def binding(view: View, query: RowsQuery) -> str:
+def binding(view: View, query: RowsQuery | AggregateQuery) -> str:
     """What a page cursor is good for: this caller, this query, this decision."""
-    asked = (query.equals, query.filter, query.sortby)
+    asked: tuple[object, ...] = (query.equals, query.filter, query.sortby)
+    if isinstance(query, AggregateQuery):
+        asked += (query.groupby, query.measures)
     return repr((view.caller.agency, view.caller.name, view.key, view.agreement, view.decision.digest(), asked))
 
 
-def recorded(query: RowsQuery, purpose: str, agreement: str) -> dict[str, Any]:
+def recorded(query: RowsQuery | AggregateQuery, purpose: str, agreement: str) -> dict[str, Any]:
     """What the event of a read keeps of it; literals are there for auditors only."""
-    details: dict[str, Any] = {"format": query.format, "limit": query.limit}
+    details: dict[str, Any] = {"limit": query.limit}
+    if isinstance(query, AggregateQuery):
+        details["groupby"] = list(query.groupby)
+        details["agg"] = [[measure.function, measure.field] for measure in query.measures]
+    else:
+        details["format"] = query.format
+        if query.properties:
+            details["properties"] = list(query.properties)
     if query.equals:
         details["equals"] = dict(query.equals)
     if query.filter:
         details["filter"] = query.filter
-    if query.properties:
-        details["properties"] = list(query.properties)
     if query.sortby:
         details["sortby"] = [("-" if key.descending else "") + key.name for key in query.sortby]
     if purpose:
@@ -73,7 +84,42 @@ def _properties(view: View, wished: tuple[str, ...]) -> tuple[Shown, ...]:
     return tuple(_field(view, name, "properties") for name in wished)
 
 
-def _filters(view: View, query: RowsQuery) -> Iterator[Sql]:
+def _groups(view: View, query: AggregateQuery) -> Selection:
+    """One row for each group, in the order of the answer's columns; those it is grouped by tell groups apart."""
+    groups = [_comparable(view, name, "groupby") for name in query.groupby]
+    columns = [*(replace(group, is_plain=False) for group in groups), *(_measured(view, one) for one in query.measures)]
+    by_name = {column.name: column for column in columns}
+    for key in query.sortby:
+        if key.name not in by_name:
+            raise _unknown_column(key.name, by_name)
+    rest = (SortKey(name) for name in query.groupby if name not in {key.name for key in query.sortby})
+    return Selection(
+        table=view.place.table,
+        fields=tuple(columns),
+        where=(*view.where, *_filters(view, query)),
+        order=tuple(Order(by_name[key.name], key.descending) for key in (*query.sortby, *rest)),
+        limit=query.limit,
+        after=cursor.unseal(query.cursor, binding(view, query)) if query.cursor else (),
+        groups=tuple(group.expression for group in groups),
+    )
+
+
+def _measured(view: View, measure: Measure) -> Shown:
+    if not measure.field:
+        return count_of_rows(measure.name)
+    field = _field(view, measure.field, "agg")
+    if field.type not in TAKES[measure.function]:
+        message = f"There is no {measure.function} of {field.name}, which is of type {field.type}."
+        raise Invalid(message, code="parameter-invalid", errors=[FieldError("agg", "not-comparable", message)])
+    return aggregate(measure.function, field, measure.name)
+
+
+def _unknown_column(name: str, columns: Iterable[str]) -> Invalid:
+    message = f"The answer has no column {name}; it has {', '.join(columns)}."
+    return Invalid(message, code="parameter-invalid", errors=[FieldError("sortby", "unknown-column", message)])
+
+
+def _filters(view: View, query: RowsQuery | AggregateQuery) -> Iterator[Sql]:
     texts = [(name, _equality(_field(view, name, name), text)) for name, text in query.equals]
     if query.filter:
         texts.append(("filter", query.filter))
@@ -101,7 +147,7 @@ def _equality(field: Shown, text: str) -> str:
 
 
 def _order(view: View, wished: tuple[SortKey, ...]) -> tuple[Order, ...]:
-    order = [Order(_sortable(view, key.name), key.descending) for key in wished]
+    order = [Order(_comparable(view, key.name, "sortby"), key.descending) for key in wished]
     sorted_by = {term.field.name for term in order}
     if view.key_is_clear:
         key = (_field(view, name, "sortby") for name in view.primary_key)
@@ -111,11 +157,12 @@ def _order(view: View, wished: tuple[SortKey, ...]) -> tuple[Order, ...]:
     return tuple(order)
 
 
-def _sortable(view: View, name: str) -> Shown:
-    field = _field(view, name, "sortby")
+def _comparable(view: View, name: str, parameter: str) -> Shown:
+    field = _field(view, name, parameter)
     if field.type not in SORTABLE:
-        message = f"Rows cannot be sorted by {name}, which is of type {field.type}."
-        raise Invalid(message, code="parameter-invalid", errors=[FieldError("sortby", "not-sortable", message)])
+        done, code = ("sorted", "not-sortable") if parameter == "sortby" else ("grouped", "not-groupable")
+        message = f"Rows cannot be {done} by {name}, which is of type {field.type}."
+        raise Invalid(message, code="parameter-invalid", errors=[FieldError(parameter, code, message)])
     return field
 
 

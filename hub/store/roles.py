@@ -3,13 +3,14 @@
 import time
 
 from django.conf import settings
-from django.db import IntegrityError, InternalError, ProgrammingError, connection, transaction
+from django.db import DatabaseError, ProgrammingError, connection, transaction
 from django.db.backends.utils import CursorWrapper
-from psycopg2 import extensions, sql
+from psycopg2 import errors, extensions, sql
 
 from hub.errors import Forbidden
 
 _ATTEMPTS = 5
+_RACES = (errors.DuplicateObject, errors.UniqueViolation, errors.InternalError_)
 _READS = {
     "accounts_token": ("id", "digest", "expires_at", "revoked_at"),
     "accounts_epoch": ("id", "value"),
@@ -30,9 +31,9 @@ def ensure_serving_role() -> None:
         for attempt in range(_ATTEMPTS):
             try:
                 return _ensure(name, password)
-            except (IntegrityError, InternalError):
+            except DatabaseError as error:
                 # Roles are the whole server's: another database's hub did the same at this very moment.
-                if attempt == _ATTEMPTS - 1:
+                if not isinstance(error.__cause__, _RACES) or attempt == _ATTEMPTS - 1:
                     raise
                 time.sleep(0.1 * (attempt + 1))
     except ProgrammingError as error:

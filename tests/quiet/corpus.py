@@ -69,9 +69,21 @@ def ask_openly(tape: Tape) -> None:
                 limit = {"limit": "all"} if "f" in more else {"count": "exact"}
                 tape.get(f"datasets/{key}/rows", {**limit, **more}, **headers)
             tape.get(f"datasets/{key}/rows", Accept="text/csv", **headers)
+            ask_groups(tape, key, **headers)
     for path in ("agreements/ops-cases", "agreements/ops-permits", "agencies/dot", "groups/north"):
         tape.get(path)
     tape.pages("events", {"limit": "13"})
+
+
+def ask_groups(tape: Tape, key: str, **headers: str) -> None:
+    """All rows as one group, and groups of what each field shows with everything there is to tell of it."""
+    tape.get(f"datasets/{key}/aggregate", **headers)
+    for name in FIELDS[key]:
+        told = ",".join(f"{function}:{name}" for function in ("min", "max", "distinct"))
+        tape.get(f"datasets/{key}/aggregate", {"groupby": name, "limit": "7", "count": "exact"}, **headers)
+        tape.get(f"datasets/{key}/aggregate", {"agg": told}, **headers)
+        for function in ("sum", "avg"):
+            tape.get(f"datasets/{key}/aggregate", {"agg": f"{function}:{name}"}, **headers)
 
 
 def ask_catalogue(tape: Tape) -> None:
@@ -130,6 +142,9 @@ def probe(tape: Tape, draw: random.Random, size: int) -> None:
         for headers in under(key):
             for params in _row_questions(names, draw, size):
                 tape.get(f"datasets/{key}/rows", params, **headers)
+            for name in draw.sample(names, min(size, len(names))):
+                for params in ({"groupby": name}, {"agg": f"max:{name}"}, {"groupby": "label", "sortby": name}):
+                    tape.get(f"datasets/{key}/aggregate", params, **headers)
             for number in (1, 2, 3, 4, 5, 777_000_100, *hidden_names("code0")):
                 tape.get(f"datasets/{key}/rows/{number}", **headers)
     for key, agreement in product(FIELDS, (*hidden_names("deal0"), "dot::zqadeal0", "dot::ops-cases", "ops-cases")):
@@ -141,7 +156,8 @@ def _probe_things(tape: Tape) -> None:
     vaults = [f"{agency}.{name}" for agency in ("dot", "met") for name in hidden_names("vault")]
     drafts = [f"dot.{name}" for name in hidden_names("draft")]
     for key in (*vaults, *drafts):
-        for part in ("", "/access", "/schema", "/rows", "/rows/1", "/rows?f=csv&limit=all", "/access?as=agency:ops"):
+        rows = ("/rows", "/rows/1", "/rows?f=csv&limit=all", "/aggregate")
+        for part in ("", "/access", "/schema", *rows, "/access?as=agency:ops"):
             tape.get(f"datasets/{key}{part}")
         tape.get(f"datasets/{key}/rows", Hub_Agreement="ops-cases")
         for part in _STEPS:

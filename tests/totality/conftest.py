@@ -88,7 +88,7 @@ def mask(dataset: Dataset) -> Callable[[Mapping[str, Access]], None]:
 @pytest.fixture
 def read() -> Callable[..., RowsPage]:
     """A page as ``ops``, who reads through masks."""
-    return lambda **params: read_rows(_reader("ops"), KEY, parse_rows_query({name: [v] for name, v in params.items()}))
+    return lambda **params: read_rows(reader("ops"), KEY, parse_rows_query({name: [v] for name, v in params.items()}))
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def stream() -> Callable[..., str]:
 
     def streamed(agency: str = "ops", **params: str) -> str:
         query = parse_rows_query({name: [value] for name, value in {"limit": "all", **params}.items()})
-        return b"".join(stream_rows(_reader(agency), KEY, query).chunks).decode()
+        return b"".join(stream_rows(reader(agency), KEY, query).chunks).decode()
 
     return streamed
 
@@ -123,7 +123,7 @@ def silent(transactional_db: None) -> Iterator[None]:
     assert [line[:300] for line in lines if any(f"[{pid}]" in line for pid in backends)] == []
 
 
-def _reader(agency: str) -> Caller:
+def reader(agency: str) -> Caller:
     return Caller(agency=agency, email=f"reader@{agency}.example", epoch=current_epoch())
 
 

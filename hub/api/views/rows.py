@@ -18,7 +18,7 @@ from hub.api.schema import HubSchema, Problem
 from hub.api.throttling import spend_request
 from hub.errors import HubError, Invalid, NotFound
 from hub.query.door import Purpose, RowsPage, RowsStream, read_row, read_rows, stream_rows
-from hub.query.params import RowsQuery, parse_rows_query
+from hub.query.params import AggregateQuery, RowsQuery, parse_aggregate_query, parse_rows_query
 
 _MEDIA_TYPES = {"csv": "text/csv; charset=utf-8; header=present", "ndjson": "application/x-ndjson"}
 _SENT = [
@@ -37,16 +37,30 @@ def _parameter(name: str, text: str, **more: Any) -> OpenApiParameter:
     return OpenApiParameter(name, more.pop("type", str), OpenApiParameter.QUERY, description=text, **more)
 
 
+_FILTER = _parameter("filter", "CQL2 text over the fields of the schema. Beside it, `<field>=<value>` is equality.")
+_CURSOR = _parameter("cursor", "Where to go on: `page.next` of the page before.")
+_COUNT = _parameter("count", "Whether to count all that match.", enum=["none", "estimate", "exact"])
+_NUMBERS = _parameter("numbers", "`string`: integers and decimals as strings.", enum=["exact", "string"])
 _QUERY = [
-    _parameter("filter", "CQL2 text over the fields of the schema. Beside it, `<field>=<value>` is equality."),
+    _FILTER,
     _parameter("properties", "Fields to give, separated by commas; all without."),
     _parameter("sortby", "Fields to sort by, separated by commas; `-` descends."),
     _parameter("limit", "From 1 to 10000, or `all` for csv and ndjson; 100 without."),
-    _parameter("cursor", "Where to go on: `page.next` of the page before."),
-    _parameter("count", "Whether to count all that match.", enum=["none", "estimate", "exact"]),
+    _CURSOR,
+    _COUNT,
     _parameter("f", "The format; the header `Accept` works too.", enum=["json", "ndjson", "csv"]),
-    _parameter("numbers", "`string`: integers and decimals as strings.", enum=["exact", "string"]),
+    _NUMBERS,
     _parameter("csv", "`safe`: prefix cells that a spreadsheet would run.", enum=["exact", "safe"]),
+]
+_AGGREGATE = [
+    _parameter("groupby", "Fields whose values make the groups, separated by commas; all rows are one group without."),
+    _parameter("agg", "What to tell of each: `count`, or `sum`, `avg`, `min`, `max`, `distinct` with `:<field>`."),
+    _FILTER,
+    _parameter("sortby", "Columns of the answer, separated by commas; `-` descends. By the groups' values without."),
+    _parameter("limit", "From 1 to 10000 groups; 100 without."),
+    _CURSOR,
+    _COUNT,
+    _NUMBERS,
 ]
 _PAGE_SCHEMA = {
     "type": "object",
@@ -115,6 +129,20 @@ class Rows(_Bare):
         return _streamed(key, query, stream_rows(caller, key, query, purpose))
 
 
+class Aggregate(_Bare):
+    """Counts, sums and the like over groups of a dataset's rows."""
+
+    @extend_schema(
+        summary="Aggregate rows by groups",
+        parameters=[*_AGGREGATE, *_SENT, *_RECEIVED],
+        responses={(200, "application/json"): _PAGE_SCHEMA, 304: None, **_REFUSED},
+    )
+    def get(self, request: HttpRequest, caller: Any, key: str) -> HttpResponseBase:
+        query = parse_aggregate_query(dict(request.GET.lists()))
+        page = read_rows(caller, key, query, _purpose(request))
+        return _conditional(request, page, lambda: _page(key, query, page))
+
+
 class Row(_Bare):
     """One row by its primary key."""
 
@@ -161,7 +189,7 @@ def _header(request: HttpRequest, name: str) -> str:
         return raw.replace("\0", "").strip()
 
 
-def _page(key: str, query: RowsQuery, page: RowsPage) -> str:
+def _page(key: str, query: RowsQuery | AggregateQuery, page: RowsPage) -> str:
     counted = "" if page.count is None else f',"count":{json.dumps(page.count)}'
     return (
         f'{{"data":[{page.rows}],"page":{{"limit":{query.limit},"next":{json.dumps(page.next)}{counted}}},'

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -44,9 +44,7 @@ def audited(held: Pass, reading: Reading, selection: Selection, row: str, count_
     ``count_to`` is None for no count, 0 for an exact one, else how far to count.
     """
     limit = selection.limit or 0
-    looked_further = Selection(
-        selection.table, selection.fields, selection.where, selection.order, limit + 1, selection.after
-    )
+    looked_further = replace(selection, limit=limit + 1)
     counted = Sql("NULL::bigint") if count_to is None else "(" + count_sql(selection, count_to or None) + ")"
     return (
         "WITH gate AS MATERIALIZED ("

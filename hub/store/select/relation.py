@@ -46,7 +46,11 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What to read: ``where`` holds the policy's and the reader's conditions, ``after`` the texts of a page's end."""
+    """What to read: ``where`` holds the policy's and the reader's conditions, ``after`` the texts of a page's end.
+
+    Where ``groups`` is given, a row stands for the rows that have those cells in common (all of them, where it names
+    none), and ``fields`` and ``order`` are of such cells and of aggregates.
+    """
 
     table: str
     fields: tuple[Shown, ...]
@@ -54,6 +58,7 @@ class Selection:
     order: tuple[Order, ...] = ()
     limit: int | None = None
     after: tuple[str | None, ...] = ()
+    groups: tuple[Sql, ...] | None = None
 
 
 def json_row(fields: Sequence[Shown], *, numbers_as_strings: bool = False) -> str:
@@ -82,7 +87,7 @@ def rows_sql(selection: Selection, row: str, *gate: Sql) -> Sql:
 
 def count_sql(selection: Selection, at_most: int | None) -> Sql:
     """How many rows the view has; counted no further than ``at_most``."""
-    inner = Sql(f"SELECT FROM {selection.table}") + _where(selection.where)
+    inner = Sql(f"SELECT FROM {selection.table}") + _where(selection.where) + _grouped(selection)
     if at_most is not None:
         inner += Sql(" LIMIT %s", (at_most,))
     return "SELECT count(*) FROM (" + inner + ") v"
@@ -92,9 +97,12 @@ def _view(selection: Selection, gate: Sequence[Sql]) -> Sql:
     cells = [field.expression + f" AS f{i}" for i, field in enumerate(selection.fields)]
     cells += [term.field.expression + f" AS o{i}" for i, term in enumerate(selection.order)]
     conditions = [*gate, *selection.where]
-    if selection.after:
-        conditions.append(_beyond(selection.order, selection.after))
-    view = "SELECT " + join(", ", cells) + f" FROM {selection.table}" + _where(conditions)
+    beyond = [_beyond(selection.order, selection.after)] if selection.after else []
+    if selection.groups is None:
+        conditions += beyond
+    view = "SELECT " + join(", ", cells) + f" FROM {selection.table}" + _where(conditions) + _grouped(selection)
+    if selection.groups is not None and beyond:
+        view += " HAVING " + beyond[0]
     if selection.order:
         view += " ORDER BY " + join(", ", [_sorted(term) for term in selection.order])
     if selection.limit is not None:
@@ -106,6 +114,12 @@ def _where(conditions: Sequence[Sql]) -> Sql:
     if not conditions:
         return Sql("")
     return " WHERE " + join(" AND ", ["(" + condition + ")" for condition in conditions])
+
+
+def _grouped(selection: Selection) -> Sql:
+    if selection.groups is None:
+        return Sql("")
+    return " GROUP BY " + (join(", ", selection.groups) if selection.groups else Sql("()"))
 
 
 def _sorted(term: Order) -> Sql:
