@@ -3,8 +3,9 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain, islice
-from operator import itemgetter
+from operator import concat, itemgetter
 from typing import Any, BinaryIO, Final
 
 from connectors.base import Reject
@@ -16,10 +17,10 @@ from hub.errors import SourceMalformed
 MAX_DOCUMENT: Final = 64 << 20
 _SAMPLE: Final = 1000
 
-
 # Begins a number among parsed values, the digits as they were written; a class of their own would take as long as all
 # else of parsing. In texts NUL is doubled, so that none is taken for a number.
 _NUMBER: Final = "\0"
+_marked: Final = partial(concat, _NUMBER)
 _AT_ONCE: Final = 100
 _NUL: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
@@ -65,10 +66,6 @@ def dumps(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ",".join(map(dumps, value)) + "]"
     return json.dumps(value, ensure_ascii=False)
-
-
-def _marked(digits: str) -> str:
-    return _NUMBER + digits
 
 
 def _is_number(value: str) -> bool:
