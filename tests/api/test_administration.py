@@ -56,13 +56,15 @@ def test_settings_that_the_kind_does_not_know_are_refused(owner: Api) -> None:
 
 
 def test_source_that_does_not_answer_is_502(owner: Api, stream: Stream) -> None:
-    response = owner.post("sources/dot-files/test")
-    assert (response.status_code, body(response)["code"]) == (502, "source-down")
+    for ask in (owner.get, owner.post):
+        response = ask("sources/dot-files/test")
+        assert (response.status_code, body(response)["code"]) == (502, "source-down")
 
 
 def test_only_publishers_make_the_hub_call_out(as_agency: Callable[..., Api], stream: Stream) -> None:
-    assert as_agency("dot").post("sources/dot-files/discover").status_code == 403
-    assert as_agency("ops", "publisher").post("sources/dot-files/discover").status_code == 404
+    for method in ("get", "post"):
+        assert getattr(as_agency("dot"), method)("sources/dot-files/discover").status_code == 403
+        assert getattr(as_agency("ops", "publisher"), method)("sources/dot-files/discover").status_code == 404
 
 
 def test_another_agencys_things_are_not_there(

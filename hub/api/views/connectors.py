@@ -88,20 +88,24 @@ class Test(ApiView):
     """Whether a source can be reached."""
 
     @operation("Reach the source and sign in", Reached, problems=(403, 502))
-    def post(self, request: Request, key: str) -> Response:
+    def get(self, request: Request, key: str) -> Response:
         source_test(_reachable(self.caller, key))
         return Response({"ok": True})
+
+    post = get  # it changes nothing, and takes as long as the source does: either way of asking is right
 
 
 class Discover(ApiView):
     """What a source offers."""
 
     @operation("Tables or files of the source, with inferred fields", list_of(Offer), problems=(403, 502))
-    def post(self, request: Request, key: str) -> Response:
+    def get(self, request: Request, key: str) -> Response:
         source = _reachable(self.caller, key)
         owns = source.agency.code == self.caller.agency
         offers = [_offer(offer, owns) for offer in source_discover(source)]
         return Response({"data": offers, "page": {"limit": len(offers), "next": None}})
+
+    post = get
 
 
 class Streams(ListView):
