@@ -2,14 +2,14 @@
 
 import hashlib
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from django.contrib.postgres.expressions import ArraySubquery
+from django.db import connection
 from django.db.models import OuterRef, Q, QuerySet, Subquery
-from django.utils.timezone import now
 
 from hub.accounts.caller import Caller
-from hub.accounts.models import AgencyGroup, Client, Epoch, Membership, Token, User
+from hub.accounts.models import AgencyGroup, Epoch, Membership, User
 from hub.accounts.permissions import is_hub
 from hub.errors import Unauthenticated
 
@@ -26,7 +26,7 @@ def current_epoch() -> int:
 
 def caller_for_token(secret: str) -> Caller | None:
     """The client that carries ``secret``; None where it is unknown or has ended, or its client or agency is off."""
-    return _carrier(_live_tokens().filter(digest=token_digest(secret)))
+    return _carrier("t.digest = %s", token_digest(secret))
 
 
 def caller_for_user(user: User, agency: str | None = None) -> Caller | None:
@@ -46,7 +46,7 @@ def refreshed(caller: Caller) -> Caller:
     if is_hub(caller):
         return replace(caller, epoch=current_epoch())
     if caller.token is not None:
-        renewed = _carrier(_live_tokens().filter(pk=caller.token))
+        renewed = _carrier("t.id = %s", str(caller.token))
     elif caller.client:
         renewed = _program(caller)
     else:
@@ -56,39 +56,52 @@ def refreshed(caller: Caller) -> Caller:
     return renewed
 
 
-def _live_tokens() -> QuerySet[Token]:
-    return Token.objects.filter(
-        revoked_at=None, expires_at__gt=now(), client__is_active=True, client__agency__is_active=True
+_CLIENT: Final = """
+SELECT a.code, a.code || '/' || c.name, ARRAY(
+        SELECT g.key FROM accounts_agencygroup g JOIN accounts_agencygroup_agencies m ON m.agencygroup_id = g.id
+        WHERE m.agency_id = a.id), c.roles, c.is_external, (SELECT value FROM accounts_epoch WHERE id = 1)
+"""
+_ACTIVE: Final = "accounts_client c JOIN accounts_agency a ON a.id = c.agency_id AND c.is_active AND a.is_active"
+
+
+def _carrier(which: str, value: str | bytes) -> Caller | None:
+    """The client behind a token that has not ended. In SQL: it begins every request, and the ORM takes far longer."""
+    found = _one(
+        f"{_CLIENT}, t.id, t.scopes, t.agreement FROM {_ACTIVE} JOIN accounts_token t ON t.client_id = c.id"
+        f" WHERE t.revoked_at IS NULL AND t.expires_at > statement_timestamp() AND {which}",
+        (value,),
     )
-
-
-def _carrier(tokens: QuerySet[Token]) -> Caller | None:
-    token = tokens.select_related("client__agency").annotate(**_circumstances("client__agency")).first()
-    if token is None:
+    if found is None:
         return None
-    told = _client_caller(token.client, token)
-    return replace(told, token=token.pk, scopes=frozenset(token.scopes), agreement=token.agreement)
+    *client, token, scopes, agreement = found
+    return replace(_client(*client), token=token, scopes=frozenset(scopes), agreement=agreement)
 
 
 def _program(caller: Caller) -> Caller | None:
     """A client that came without a token."""
     agency, _, name = caller.client.partition("/")
-    clients = Client.objects.filter(agency__code=agency, name=name, is_active=True, agency__is_active=True)
-    client = clients.select_related("agency").annotate(**_circumstances("agency")).first()
-    if client is None:
-        return None
-    return replace(_client_caller(client, client), scopes=caller.scopes, agreement=caller.agreement)
+    found = _one(f"{_CLIENT} FROM {_ACTIVE} WHERE a.code = %s AND c.name = %s", (agency, name))
+    return None if found is None else replace(_client(*found), scopes=caller.scopes, agreement=caller.agreement)
 
 
-def _client_caller(client: Client, told: Any) -> Caller:
+def _client(
+    agency: str, name: str, groups: list[str], roles: list[str], is_external: bool, epoch: int | None
+) -> Caller:
     return Caller(
-        agency=client.agency.code,
-        client=str(client),
-        groups=frozenset(told.group_keys),
-        roles=frozenset(client.roles),
-        is_external=client.is_external,
-        epoch=told.epoch_value,
+        agency=agency,
+        client=name,
+        groups=frozenset(groups),
+        roles=frozenset(roles),
+        is_external=is_external,
+        epoch=epoch or 0,
     )
+
+
+def _one(statement: str, values: tuple[str | bytes, ...]) -> tuple[Any, ...] | None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        row: tuple[Any, ...] | None = cursor.fetchone()
+        return row
 
 
 def _member(memberships: QuerySet[Membership], agency: str | None) -> Caller | None:

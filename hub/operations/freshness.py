@@ -1,9 +1,10 @@
 """How fresh a dataset is, measured by how often its owner promised to bring it up to date."""
 
-from datetime import timedelta
-from typing import Final, Literal, cast
+import json
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
 
-from django.db.models import Case, CharField, F, Q, QuerySet, Value, When
+from django.db.models import BooleanField, Case, CharField, F, Func, Q, QuerySet, Value, When
 from django.utils.timezone import now
 
 from hub.catalog.models import Dataset
@@ -21,25 +22,41 @@ PERIODS: Final[dict[str, timedelta]] = {
 }
 """The time between two updates; ``irregular`` promises none and never falls due."""
 
+_SECONDS: Final = json.dumps(
+    {frequency: f"{period.total_seconds():.0f} seconds" for frequency, period in PERIODS.items()}
+)
+
 OVERDUE_AFTER = 2
 """Periods without an update after which a dataset is overdue; between one and this many it is due."""
 
 
 def with_freshness(datasets: QuerySet[Dataset]) -> QuerySet[Dataset]:
     """The same datasets with ``synced_at`` (None before the first run) and ``freshness``."""
-    moment = now()
-    late = [
-        When(update_frequency=frequency, synced_at__lt=moment - period * periods, then=Value(word))
-        for word, periods in (("overdue", OVERDUE_AFTER), ("due", 1))
-        for frequency, period in PERIODS.items()
-    ]
+    synced_at, moment = F("relation__synced_at"), now()
     freshness = Case(
-        When(synced_at__isnull=True, then=Value("never")),
-        *late,
+        When(relation__synced_at=None, then=Value("never")),
+        When(_Behind(synced_at, moment, OVERDUE_AFTER), then=Value("overdue")),
+        When(_Behind(synced_at, moment, 1), then=Value("due")),
         default=Value("fresh"),
         output_field=CharField(),
     )
-    return cast(QuerySet[Dataset], datasets.annotate(synced_at=F("relation__synced_at")).annotate(freshness=freshness))
+    return datasets.annotate(synced_at=synced_at, freshness=freshness)
+
+
+class _Behind(Func):
+    """Whether the rows are from so many periods before ``moment``, or longer ago."""
+
+    output_field = BooleanField()
+    conditional = True
+
+    def __init__(self, synced_at: F, moment: datetime, periods: int) -> None:
+        super().__init__(synced_at, F("update_frequency"))
+        self._moment, self._periods = moment, periods
+
+    def as_sql(self, compiler: Any, connection: Any, *given: Any, **context: Any) -> tuple[str, tuple[Any, ...]]:
+        synced_at, frequency = (compiler.compile(column)[0] for column in self.get_source_expressions())
+        late = f"{synced_at} < %s - %s * (%s::jsonb ->> {frequency})::interval"
+        return f"({late})", (self._moment, self._periods, _SECONDS)
 
 
 def having_freshness(datasets: QuerySet[Dataset], word: Freshness) -> QuerySet[Dataset]:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import Final
 
 SMALL, LARGE = (1_000, 100, 10), (100_000, 10_000, 1_000)
@@ -76,6 +77,7 @@ def _measured(datasets: int, rules: int, agencies: int) -> None:
         from django.test.utils import setup_test_environment
 
         django.setup()
+        import_module("hub.wsgi")  # as a web server's process begins
         setup_test_environment()
         call_command("migrate", verbosity=0)
         from tests.bench.seeding import seed
