@@ -140,13 +140,13 @@ class FieldContract:
 
 
 def contract_of(dataset: Dataset) -> tuple[FieldContract, ...]:
-    """The contract of every field, in the dataset's order; a field of the primary key always needs a value."""
+    """The contract of every field, in the dataset's order."""
     return tuple(
         FieldContract(
             name=field.name,
             column=field.column,
             type=cast(FieldType, field.type),
-            is_required=field.is_required or field.name in dataset.primary_key,
+            is_required=field.is_required,
             minimum=field.minimum,
             maximum=field.maximum,
             pattern=field.pattern,
