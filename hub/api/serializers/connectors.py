@@ -2,10 +2,17 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from connectors.models import Source, Stream
+from connectors.runs.deletions import DELETED_SCHEMA
 from hub.api.serializers.parts import KEY_LENGTH, Body, ObjectField, words
+
+
+@extend_schema_field({name: told for name, told in DELETED_SCHEMA.items() if name != "required"})
+class DeletedField(ObjectField):
+    """Which rows are gone; an empty object takes it back."""
 
 
 class Kind(serializers.Serializer[Any]):
@@ -87,6 +94,7 @@ class StreamShown(serializers.ModelSerializer[Stream]):
     dataset = serializers.CharField(source="dataset.key")
     select = ObjectField()
     contract = ObjectField()
+    deleted = DeletedField(read_only=True)
 
     class Meta:
         model = Stream
@@ -98,6 +106,7 @@ class StreamShown(serializers.ModelSerializer[Stream]):
             "mode",
             "cursor",
             "cursor_value",
+            "deleted",
             "schedule",
             "next_due_at",
             "contract",
@@ -112,6 +121,7 @@ class StreamChange(Body):
     select = ObjectField(required=False)
     mode = serializers.ChoiceField(choices=Stream.Mode.values, required=False)
     cursor = serializers.CharField(max_length=60, required=False, allow_blank=True)
+    deleted = DeletedField(required=False)
     schedule = serializers.CharField(max_length=100, required=False, allow_blank=True)
     contract = ObjectField(required=False)
     is_active = serializers.BooleanField(required=False)
@@ -126,5 +136,6 @@ class StreamBody(Body):
     select = ObjectField()
     mode = serializers.ChoiceField(choices=Stream.Mode.values, required=False)
     cursor = serializers.CharField(max_length=60, required=False, allow_blank=True)
+    deleted = DeletedField(required=False)
     schedule = serializers.CharField(max_length=100, required=False, allow_blank=True)
     contract = ObjectField(required=False)

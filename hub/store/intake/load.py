@@ -11,9 +11,9 @@ from hub.accounts.commands import bump_epoch
 from hub.catalog.models import Dataset
 from hub.store.intake.keys import KeyPart, parts_of
 from hub.store.intake.quarantine import set_aside
-from hub.store.intake.staging import NotDirect, Staging
+from hub.store.intake.staging import NotDirect, Staging, set_gone_apart
 from hub.store.models import Relation
-from hub.store.tables import LINE, VERSION, create_table, ensure_relation, index_key, key_columns, publish_table
+from hub.store.tables import FLAG, LINE, VERSION, create_table, ensure_relation, index_key, key_columns, publish_table
 
 Mode = Literal["replace", "append", "merge"]
 
@@ -95,7 +95,7 @@ class _Load:
         fresh, rejected = self._made_ready()
         if not self.key:
             return Outcome(self.version, self.relation.rows, inserted=_run(self._insert(self.relation.table)))
-        deleted = self._delete_gone() if self.mode == "replace" else 0
+        deleted = self._delete_absent() if self.mode == "replace" else self._delete_gone()
         if self.mode == "append":
             clashes = self._set_clashes_aside()
             fresh, rejected, updated = fresh - clashes, rejected + clashes, 0
@@ -109,15 +109,19 @@ class _Load:
     def _made_ready(self) -> tuple[int, int]:
         """All good rows typed, one of a key; answers how many they are, and how many were set aside for their key.
 
-        That a key repeats is only looked for where the index refuses it.
+        That a key repeats is only looked for where the index refuses it. A row that is gone counts among those of its
+        key in a merge, which goes by the last; what replaces all others is made of the rows that are not gone.
         """
         rows, columns = self.staging.rows, self.staging.columns
-        cells = [field.typed() for field in self.staging.fields]
+        cells = [self.staging.typed(field) for field in self.staging.fields]
+        cells += [] if self.staging.mark is None else [FLAG]
         texts = _run(
             f"INSERT INTO {rows} ({', '.join(columns)})"
             f" SELECT {', '.join([LINE] * self.staging.is_positioned + cells)} FROM {self.staging.table}"
         )
         doubles = 0
+        if self.mode == "replace":
+            self._set_gone_apart()
         try:
             with transaction.atomic():
                 self._index(rows)
@@ -126,9 +130,15 @@ class _Load:
                 raise NotDirect from None
             doubles = self._set_doubles_aside()
             self._index(rows)
+        if self.mode != "replace":
+            self._set_gone_apart()
         _run(f"ANALYZE {rows}")
         self.parts = parts_of(rows, self.key, self.nullable)
         return sum(self.parts.values()), doubles
+
+    def _set_gone_apart(self) -> None:
+        if self.staging.mark is not None:
+            set_gone_apart(self.staging)
 
     def _index(self, rows: str) -> None:
         if self.staging.is_first:
@@ -167,15 +177,25 @@ class _Load:
         key = ", ".join(self.dataset.primary_key)
         return set_aside(self.staging, self.dataset, self.run, places, rule, message, key)
 
-    def _delete_gone(self) -> int:
-        table = self.relation.table
+    def _delete_absent(self) -> int:
+        rows = self.staging.rows
+        parts = parts_of(self.relation.table, self.key, self.nullable)
         return sum(
-            _run(
-                f"WITH gone AS (DELETE FROM {table} t WHERE {part.has('t')} AND NOT EXISTS"
-                f" (SELECT FROM {self.staging.rows} f WHERE {part.same('t', 'f')}) RETURNING to_jsonb(t) AS before)"
-                f" INSERT INTO {self.relation.change_log} SELECT {self.version}, 'delete', before FROM gone"
-            )
-            for part in parts_of(table, self.key, self.nullable)
+            self._delete(f"{part.has('t')} AND NOT EXISTS (SELECT FROM {rows} f WHERE {part.same('t', 'f')})")
+            for part in parts
+        )
+
+    def _delete_gone(self) -> int:
+        if self.staging.mark is None:
+            return 0
+        gone = self.staging.gone
+        parts = parts_of(gone, self.key, self.nullable)
+        return sum(self._delete(f"EXISTS (SELECT FROM {gone} f WHERE {part.same('t', 'f')})") for part in parts)
+
+    def _delete(self, which: str) -> int:
+        return _run(
+            f"WITH gone AS (DELETE FROM {self.relation.table} t WHERE {which} RETURNING to_jsonb(t) AS before)"
+            f" INSERT INTO {self.relation.change_log} SELECT {self.version}, 'delete', before FROM gone"
         )
 
     def _update_changed(self) -> int:
