@@ -20,6 +20,7 @@ from connectors.runs.drift import Columns, Drift, after
 from connectors.runs.ending import LeaseLost, Progress, end_by, end_early, finish, supersede
 from connectors.runs.holding import Bounds
 from connectors.runs.lease import Heartbeat, claim
+from connectors.runs.overlap import since
 from connectors.runs.pacing import note_answer
 from hub.accounts.caller import HUB
 from hub.audit.commands import record
@@ -154,7 +155,7 @@ class _Work:
             select=self.select,
             columns=names,
             cursor=self.stream.cursor if is_incremental else None,
-            since=(self.stream.cursor_value or None) if is_incremental else None,
+            since=self._since() if is_incremental and self.stream.cursor_value else None,
         )
         quarantine.forget_broken(self.run.pk)
         batches = connector.read(extract)
@@ -169,6 +170,10 @@ class _Work:
             if close is not None:
                 with suppress(ValueError):  # at work on a last batch, after which it lets go by itself
                     close()
+
+    def _since(self) -> str:
+        type_ = self.dataset.fields.get(name=self.stream.cursor).type
+        return since(self.stream.cursor_value, self.stream.overlap, type_)
 
     def _meet(self, offered: Mapping[str, str], lacking: SourceLacks | None = None) -> bool:
         """Hold the source's columns against those of the last time; whether the dataset has new fields now.
@@ -249,7 +254,8 @@ class _Work:
         return outcome
 
     def _advance_cursor(self, into: Staging) -> None:
-        greatest = staging.greatest(into, self.stream.cursor) if self.stream.cursor else None
+        reached = self.stream.cursor_value or None
+        greatest = staging.greatest(into, self.stream.cursor, reached) if self.stream.cursor else None
         if greatest is not None:
             Stream.objects.filter(pk=self.stream.pk).update(cursor_value=greatest)
         if self.columns is not None:

@@ -132,8 +132,8 @@ class FieldContract:
                 return f"coalesce(jsonb_typeof({cell}::jsonb -> 'type') = 'string', false)"
         raise ValueError(f"no form tells a {self.type}")
 
-    def limit(self, text: str) -> Sql:
-        """The least or greatest value as one of the field's physical type."""
+    def limit(self, text: str | None) -> Sql:
+        """The least or greatest value as one of the field's physical type; null for None."""
         if self.type == "datetime":
             return Sql("(%s::timestamptz AT TIME ZONE 'UTC')", (text,))
         return Sql(f"%s::{PHYSICAL_TYPES[self.type]}", (text,))

@@ -211,17 +211,21 @@ def set_gone_apart(staging: Staging) -> None:
         cursor.execute(f"ANALYZE {staging.gone}")
 
 
-def greatest(staging: Staging, name: str) -> str | None:
-    """The greatest value of the field ``name`` among the rows published and those gone, as text for the source."""
+def greatest(staging: Staging, name: str, reached: str | None = None) -> str | None:
+    """The greatest value of the field ``name`` among the rows published and those gone, and ``reached`` before.
+
+    As text that the source can compare with.
+    """
     found = next((field for field in staging.fields if field.name == name), None)
     if found is None:
         return None
     places = [staging.rows] if staging.mark is None else [staging.rows, staging.gone]
     tables = " UNION ALL ".join(f"SELECT {found.column} FROM {place}" for place in places)
-    largest = f"max({found.column})"
-    text = f"(to_json({largest}) #>> '{{}}') || 'Z'" if found.type == "datetime" else f"{largest}::text"
+    text = "(to_json(r.largest) #>> '{}') || 'Z'" if found.type == "datetime" else "r.largest::text"
+    largest = f"SELECT greatest(max({found.column}), " + found.limit(reached) + f") AS largest FROM ({tables}) r"
+    query = f"SELECT {text} FROM (" + largest + ") r"
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {text} FROM ({tables}) r")
+        cursor.execute(query.text, query.params)
         (value,) = cursor.fetchone()
         return value if value is None else str(value)
 
