@@ -9,7 +9,9 @@ from django.utils.timezone import now
 from connectors import registry
 from connectors.models import Outbox, Run, Source, Stream
 from connectors.permissions import require_loader, require_source_editor
+from connectors.runs.deletions import deleted_faults
 from connectors.runs.dispatch import announce, open_run
+from connectors.runs.overlap import overlap_faults
 from connectors.runs.pacing import check_windows
 from connectors.runs.schedule import check_schedule, next_due
 from connectors.runs.terms import Terms
@@ -23,7 +25,7 @@ from hub.catalog.models import Dataset
 from hub.errors import Conflict, FieldError, Invalid
 
 _SOURCE_VALUES = frozenset({"config", "secrets", "is_active"})
-_STREAM_VALUES = frozenset({"select", "mode", "cursor", "schedule", "contract", "is_active"})
+_STREAM_VALUES = frozenset({"select", "mode", "cursor", "overlap", "deleted", "schedule", "contract", "is_active"})
 
 
 @transaction.atomic
@@ -67,6 +69,8 @@ def register_stream(
     select: Mapping[str, Any],
     mode: str = "replace",
     cursor: str = "",
+    overlap: str = "",
+    deleted: Mapping[str, Any] = {},
     schedule: str = "",
     contract: Mapping[str, Any] = {},
 ) -> Stream:
@@ -78,6 +82,7 @@ def register_stream(
         _refuse("source", f"The source {source.key} is another agency's than {dataset.key}.")
     stream = Stream(key=key, owner=dataset.agency, source=source, dataset=dataset, select=dict(select))
     stream.mode, stream.cursor, stream.schedule, stream.contract = mode, cursor, schedule, dict(contract)
+    stream.overlap, stream.deleted = overlap, dict(deleted)
     _check_stream(stream)
     stream.next_due_at = next_due(schedule, now())
     stream.save()
@@ -87,9 +92,10 @@ def register_stream(
 
 @transaction.atomic
 def edit_stream(*, actor: Caller, stream: Stream, **values: Any) -> Stream:
-    """Change ``select``, ``mode``, ``cursor``, ``schedule``, ``contract`` or ``is_active``.
+    """Change ``select``, ``mode``, ``cursor``, ``overlap``, ``deleted``, ``schedule``, ``contract`` or
+    ``is_active``.
 
-    With another selection, mode or cursor the next run reads everything again.
+    With another selection, mode or cursor, or other rows that are gone, the next run reads everything again.
     """
     require_source_editor(actor, stream.source)
     require_loader(actor, stream)
@@ -98,7 +104,7 @@ def edit_stream(*, actor: Caller, stream: Stream, **values: Any) -> Stream:
         setattr(stream, name, value)
     _check_stream(stream)
     changed = set(values)  # and no more: a run that ends just now writes down how far it has come
-    if not values.keys().isdisjoint({"select", "mode", "cursor"}):
+    if not values.keys().isdisjoint({"select", "mode", "cursor", "deleted"}):
         stream.cursor_value, stream.columns = "", {}
         changed |= {"cursor_value", "columns"}
     if "schedule" in values:
@@ -204,6 +210,11 @@ def _check_stream(stream: Stream) -> None:
     if stream.mode not in Stream.Mode.values:
         _refuse("mode", f"The mode is one of {', '.join(Stream.Mode.values)}.")
     has_key = bool(dataset.primary_key) or dataset.is_discovered
+    type_ = dataset.fields.filter(name=stream.cursor).values_list("type", flat=True).first()
+    errors = deleted_faults(stream.deleted, stream.mode, has_key=has_key)
+    errors += overlap_faults(stream.overlap, stream.cursor, type_)
+    if errors:
+        raise Invalid(errors[0].message, errors=errors)
     if not has_key and (stream.mode == "merge" or stream.cursor):
         _refuse("mode", f"To merge, or to go on from a cursor, {dataset.key} needs a primary key.")
     if stream.mode == "replace" and stream.cursor:

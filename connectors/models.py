@@ -49,7 +49,8 @@ class Stream(models.Model):
     """One table or file of a source that feeds one dataset, with its mode, schedule and contract.
 
     ``columns`` are the source's when the stream last came through, see ``connectors.runs.drift.Columns``.
-    ``owner`` is the dataset's agency.
+    ``deleted`` tells rows that are gone, see ``connectors.runs.deletions``, ``overlap`` how far before ``cursor_value``
+    a run asks again, see ``connectors.runs.overlap``. ``owner`` is the dataset's agency.
     """
 
     class Mode(models.TextChoices):
@@ -66,6 +67,8 @@ class Stream(models.Model):
     mode = models.CharField(max_length=10, choices=Mode.choices, default=Mode.REPLACE)
     cursor = models.CharField(max_length=60, blank=True)
     cursor_value = models.TextField(blank=True)
+    overlap = models.CharField(max_length=40, db_default="", blank=True)
+    deleted = models.JSONField(default=dict, db_default={}, blank=True)
     columns = models.JSONField(default=dict, blank=True)
     schedule = models.CharField(max_length=100, blank=True)
     next_due_at = models.DateTimeField(null=True, blank=True, db_index=True)

@@ -15,10 +15,12 @@ from connectors.base import Batch, Connector, Extract
 from connectors.columns import field_names
 from connectors.models import Run, Stream, Upload
 from connectors.queries import connector_for
+from connectors.runs.deletions import mark_of
 from connectors.runs.drift import Columns, Drift, after
 from connectors.runs.ending import LeaseLost, Progress, end_by, end_early, finish, supersede
 from connectors.runs.holding import Bounds
 from connectors.runs.lease import Heartbeat, claim
+from connectors.runs.overlap import since
 from connectors.runs.pacing import note_answer
 from hub.accounts.caller import HUB
 from hub.audit.commands import record
@@ -97,7 +99,9 @@ class _Work:
         """Read, check and publish, by the shortest way that the rows allow."""
         relation = ensure_relation(self.dataset)
         is_new = is_first(self.dataset, relation, self.mode)  # type: ignore[arg-type]
-        into = Staging(f"r{self.run.pk.hex}_{self.run.fence}", contract_of(self.dataset), is_new, lacks=self.lacks)
+        self._require_key()
+        name, contract = f"r{self.run.pk.hex}_{self.run.fence}", contract_of(self.dataset)
+        into = Staging(name, contract, is_new, lacks=self.lacks, mark=mark_of(self.stream))
         try:
             self._load(connector, into)
         except NotDirect:
@@ -105,6 +109,15 @@ class _Work:
             self._load(connector, replace(into, is_direct=False))
         finally:
             staging.drop(into)
+
+    def _require_key(self) -> None:
+        """A dataset that leaves its fields to its source may turn out to have no key."""
+        if not self.dataset.primary_key and (self.mode == "merge" or self.stream.cursor or self.stream.deleted):
+            raise HubError(
+                f"{self.dataset.key} has no primary key, without which no row is told from another.",
+                code="no-key",
+                hint="Nothing was changed. Give the dataset a primary key, or have the stream replace everything.",
+            )
 
     def _begin_again(self) -> None:
         self.progress.rows_read = self.progress.bytes = self.progress.rejected = 0
@@ -142,7 +155,7 @@ class _Work:
             select=self.select,
             columns=names,
             cursor=self.stream.cursor if is_incremental else None,
-            since=(self.stream.cursor_value or None) if is_incremental else None,
+            since=self._since() if is_incremental and self.stream.cursor_value else None,
         )
         quarantine.forget_broken(self.run.pk)
         batches = connector.read(extract)
@@ -158,6 +171,10 @@ class _Work:
                 with suppress(ValueError):  # at work on a last batch, after which it lets go by itself
                     close()
 
+    def _since(self) -> str:
+        type_ = self.dataset.fields.get(name=self.stream.cursor).type
+        return since(self.stream.cursor_value, self.stream.overlap, type_)
+
     def _meet(self, offered: Mapping[str, str], lacking: SourceLacks | None = None) -> bool:
         """Hold the source's columns against those of the last time; whether the dataset has new fields now.
 
@@ -168,7 +185,8 @@ class _Work:
         needed = self.dataset.fields.filter(name__in=absent).filter(
             Q(is_required=True) | Q(name__in=self.dataset.primary_key)
         )
-        if lacking is not None and (any(name not in seen for name in absent) or needed.exists()):
+        is_needed = self.stream.deleted.get("column") in absent or needed.exists()
+        if lacking is not None and (is_needed or any(name not in seen for name in absent)):
             raise lacking
         drift = Drift.of(seen or offered, offered, absent)
         self.bounds.check_columns(drift)
@@ -205,8 +223,7 @@ class _Work:
     def _publish(self, into: Staging, since: float) -> Outcome:
         """Data, change log, version, cursor and counters move together, if the lease still holds at the end."""
         outcome = publish(into, self.dataset, self.mode, self.run.pk)  # type: ignore[arg-type]
-        if self.mode == Stream.Mode.REPLACE:
-            self.bounds.check_shrinkage(outcome.before, outcome.rows)
+        self.bounds.check_shrinkage(outcome.before, outcome.rows)
         rejected = self.progress.rejected + outcome.rejected
         self._advance_cursor(into)
         self.progress.timings["publish"] = time.monotonic() - since
@@ -237,7 +254,8 @@ class _Work:
         return outcome
 
     def _advance_cursor(self, into: Staging) -> None:
-        greatest = staging.greatest(into, self.stream.cursor) if self.stream.cursor else None
+        reached = self.stream.cursor_value or None
+        greatest = staging.greatest(into, self.stream.cursor, reached) if self.stream.cursor else None
         if greatest is not None:
             Stream.objects.filter(pk=self.stream.pk).update(cursor_value=greatest)
         if self.columns is not None:

@@ -14,7 +14,7 @@ from hub.accounts.permissions import is_hub, require_act, require_other_person
 from hub.audit.commands import record
 from hub.catalog.descriptions import DATASET_KEYS, columns_of, description_faults, key_faults
 from hub.catalog.fields import check_fields, set_declared, shows_more
-from hub.catalog.models import DATASET_NAME, Dataset
+from hub.catalog.models import DATASET_NAME, Dataset, Field
 from hub.catalog.permissions import require_dataset_reviewer, require_editor
 from hub.catalog.secrecy import secrecy_faults
 from hub.errors import Conflict, FieldError, Forbidden, Invalid
@@ -58,7 +58,6 @@ def register_dataset(
         raise Conflict(message, code="exists", errors=[FieldError("key", "exists", message)])
     dataset = Dataset.objects.create(agency=agency, key=key, **columns_of(values))
     set_declared(dataset, fields, dataset.sensitivity)
-    _require_key_values(dataset)
     record(actor=actor, kind="dataset.registered", dataset=key, fields=len(fields))
     return dataset
 
@@ -83,7 +82,6 @@ def edit_dataset(*, actor: Caller, dataset: Dataset, **values: Any) -> Dataset:
         setattr(dataset, column, value)
     _check_secrecy(actor, dataset)
     dataset.save()
-    _require_key_values(dataset)
     if not _DECIDING.isdisjoint(columns):
         bump_epoch()
     record(actor=actor, kind="dataset.edited", dataset=dataset.key, changed=sorted(values))
@@ -107,6 +105,9 @@ def set_fields(*, actor: Caller, dataset: Dataset, fields: Sequence[Mapping[str,
         if known is not None and table.get("type", known) != known and _has_rows(dataset):
             message = f"{table['name']} is of type {known}; the type of a field that has values cannot change."
             errors.append(FieldError(f"fields[{index}].type", "has-rows", message))
+        if table.get("required") is True and _lacks_values(dataset, present.get(str(table.get("name")))):
+            message = f"There are rows without a {table['name']}; load them with one first."
+            errors.append(FieldError(f"fields[{index}].required", "has-rows", message))
     types |= {str(table["name"]): str(table["type"]) for table in fields if {"name", "type"} <= table.keys()}
     errors += key_faults(dataset.primary_key, types, is_discovered=dataset.is_discovered)
     _refuse(errors)
@@ -115,7 +116,6 @@ def set_fields(*, actor: Caller, dataset: Dataset, fields: Sequence[Mapping[str,
         _require_second_look(actor, dataset)
     touched = set_declared(dataset, fields, sensitivity)
     _check_secrecy(actor, dataset)
-    _require_key_values(dataset)
     if touched:
         bump_epoch()
         record(actor=actor, kind="dataset.fields-set", dataset=dataset.key, fields=touched)
@@ -207,14 +207,14 @@ def _check_secrecy(actor: Caller, dataset: Dataset, *, is_published: bool = Fals
         _refuse(secrecy_faults(dataset, is_declared=is_hub(actor)))
 
 
-def _require_key_values(dataset: Dataset) -> None:
-    """A row is told apart by its key, so every field of the key has a value."""
-    dataset.fields.filter(name__in=dataset.primary_key, is_required=False).update(is_required=True)
-
-
 def _has_rows(dataset: Dataset) -> bool:
     relation = getattr(dataset, "relation", None)
     return relation is not None and relation.rows > 0
+
+
+def _lacks_values(dataset: Dataset, field: Field | None) -> bool:
+    """Whether rows are there whose key has no value in the field."""
+    return field is not None and _has_rows(dataset) and field.column in dataset.relation.null_columns
 
 
 def _refuse(errors: Sequence[FieldError]) -> None:

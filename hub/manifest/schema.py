@@ -56,8 +56,8 @@ KEYS: Final[Mapping[str, Mapping[str, Check]]] = {
     },
     "field": _FIELD,
     "stream": {
-        **dict.fromkeys(("key", "source", "dataset", "mode", "cursor", "schedule"), _TEXT),
-        **dict.fromkeys(("select", "contract"), _TABLE),
+        **dict.fromkeys(("key", "source", "dataset", "mode", "cursor", "overlap", "schedule"), _TEXT),
+        **dict.fromkeys(("select", "contract", "deleted"), _TABLE),
         "retire": _FLAG,
     },
     "rule": {

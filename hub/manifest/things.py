@@ -108,6 +108,8 @@ def stream_values(thing: Stream) -> Values:
         "select": thing.select,
         "mode": thing.mode,
         "cursor": thing.cursor,
+        "overlap": thing.overlap,
+        "deleted": thing.deleted,
         "schedule": thing.schedule,
         "contract": thing.contract,
         "retire": not thing.is_active,
@@ -203,7 +205,7 @@ def make_stream(values: dict[str, Any]) -> None:
     if source is None:
         message = f"There is no source {values['source']}."
         raise Invalid(message, code="unknown", errors=[FieldError("source", "unknown", message)])
-    words = ("key", "select", "mode", "cursor", "schedule", "contract")
+    words = ("key", "select", "mode", "cursor", "overlap", "deleted", "schedule", "contract")
     rest = {word: values[word] for word in words if word in values}
     connectors.register_stream(actor=HUB, source=source, dataset=dataset, **rest)
 

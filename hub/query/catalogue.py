@@ -95,9 +95,12 @@ _JSON_TYPES: Mapping[FieldType, Mapping[str, Any]] = {
 
 
 def _property(shown: Shown, field: Field) -> dict[str, Any]:
-    """One field as it is seen; of its contract only what also holds for the form in which it is seen."""
+    """One field as it is seen; of its contract only what also holds for the form in which it is seen.
+
+    Whether a field has no nulls is told by what is declared: what rows hold could be rows that the caller never sees.
+    """
     schema: dict[str, Any] = dict(_JSON_TYPES[shown.type])
-    if "type" in schema and not shown.never_null:
+    if "type" in schema and not (shown.never_null and field.is_required):
         schema["type"] = [schema["type"], "null"]
     texts = {"title": field.title, "description": field.description, "x-unit": field.unit}
     schema.update({name: text for name, text in texts.items() if text})

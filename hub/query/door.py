@@ -79,8 +79,11 @@ def read_rows(caller: Caller, key: str, query: RowsQuery | AggregateQuery, purpo
     raise _unsettled()
 
 
-def read_row(caller: Caller, key: str, values: tuple[str, ...], purpose: Purpose = NO_PURPOSE) -> RowsPage:
-    """The one row with this primary key; ``NotFound`` also where a field of the key is not clear to the caller."""
+def read_row(caller: Caller, key: str, values: tuple[str | None, ...], purpose: Purpose = NO_PURPOSE) -> RowsPage:
+    """The one row with this primary key, None for a field of it without a value.
+
+    ``NotFound`` also where a field of the key is not clear to the caller.
+    """
     view = _opened(caller, key, purpose)
     if view.key_is_clear and len(values) == len(view.primary_key):
         query = RowsQuery(equals=tuple(zip(view.primary_key, values, strict=True)), limit=1)

@@ -27,12 +27,15 @@ class SortKey:
 
 @dataclass(frozen=True, slots=True)
 class RowsQuery:
-    """What is asked of a dataset's rows. ``limit`` None is the whole view; empty ``properties`` are all fields."""
+    """What is asked of a dataset's rows. ``limit`` None is the whole view; empty ``properties`` are all fields.
+
+    ``equals`` are names of fields with texts of their values, None for none.
+    """
 
     mode: ClassVar[Mode] = "rows"
     event: ClassVar[str] = "rows.read"
 
-    equals: tuple[tuple[str, str], ...] = ()
+    equals: tuple[tuple[str, str | None], ...] = ()
     filter: str = ""
     properties: tuple[str, ...] = ()
     sortby: tuple[SortKey, ...] = ()

@@ -135,9 +135,11 @@ def _bound(view: View, parameter: str, text: str) -> Predicate:
         raise Invalid(error.message, code=error.code, hint=error.hint, errors=[fault]) from None
 
 
-def _equality(field: Shown, text: str) -> str:
+def _equality(field: Shown, text: str | None) -> str:
     """``name=value`` as filter text; the value is quoted, so that it stays one value whatever it holds."""
     name = '"' + field.name + '"'
+    if text is None:
+        return f"{name} IS NULL"
     if field.type in _QUOTED:
         return f"{name} = " + _QUOTED[field.type].format(text.replace("'", "''"))
     if field.type in _BARE and re.fullmatch(_BARE[field.type], text):

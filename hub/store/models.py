@@ -1,5 +1,6 @@
 """Where the rows of a dataset stand, the rows that could not come in, and the keys of pseudonyms."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from hub.catalog.models import Dataset
@@ -8,7 +9,8 @@ from hub.catalog.models import Dataset
 class Relation(models.Model):
     """The physical table of a dataset, ``data.d<id>_g<generation>``; a refresh without a key flips the generation.
 
-    ``version`` moves with every completed run, changed or not.
+    ``version`` moves with every completed run, changed or not. ``null_columns`` are those of the primary key that may
+    be without a value in some row.
     """
 
     dataset = models.OneToOneField(Dataset, on_delete=models.CASCADE, related_name="relation")
@@ -16,6 +18,7 @@ class Relation(models.Model):
     version = models.PositiveIntegerField(default=0)
     rows = models.BigIntegerField(default=0)
     synced_at = models.DateTimeField(null=True, blank=True)
+    null_columns = ArrayField(models.CharField(max_length=10), default=list, db_default=[], blank=True)
 
     class Meta:
         indexes = [models.Index(fields=["synced_at"], name="relation_synced")]

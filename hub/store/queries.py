@@ -12,7 +12,7 @@ from hub.store.tables import columns_of, ensure_relation
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """The physical column of a field; ``never_null`` for those of the primary key, which came with the first row."""
+    """The physical column of a field; ``never_null`` for those of the primary key in which every row has a value."""
 
     column: str
     type: FieldType
@@ -35,12 +35,12 @@ def place_of(dataset: Dataset) -> Place:
     relation = Relation.objects.filter(dataset=dataset).first()
     if relation is None or not {field.column for field in fields} <= columns_of(relation.table):
         relation = ensure_relation(dataset)
+    full = {field.column for field in fields if field.name in dataset.primary_key}.difference(relation.null_columns)
     return Place(
         relation=relation.pk,
         generation=relation.generation,
         table=relation.table,
         columns={
-            field.name: Column(field.column, cast(FieldType, field.type), field.name in dataset.primary_key)
-            for field in fields
+            field.name: Column(field.column, cast(FieldType, field.type), field.column in full) for field in fields
         },
     )

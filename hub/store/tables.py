@@ -32,6 +32,9 @@ VERSION = "_v"
 LINE = "_line"
 """The record's place in the source, while the row is on its way in."""
 
+FLAG, GONE = "_flag", "_gone"
+"""The source's cell that tells whether the row is gone, as text, and whether it is: while it is on its way in."""
+
 
 @transaction.atomic
 def ensure_relation(dataset: Dataset) -> Relation:
@@ -80,7 +83,8 @@ def publish_table(table: str, relation: Relation) -> None:
     """
     version = relation.version + 1
     _execute(
-        f"ALTER TABLE {table} DROP COLUMN IF EXISTS {LINE}, ALTER {TIE_BREAKER} SET DEFAULT {_RANDOM},"
+        f"ALTER TABLE {table} DROP COLUMN IF EXISTS {LINE}, DROP COLUMN IF EXISTS {GONE},"
+        f" DROP COLUMN IF EXISTS {FLAG}, ALTER {TIE_BREAKER} SET DEFAULT {_RANDOM},"
         f" ADD COLUMN {VERSION} integer NOT NULL DEFAULT {version}, RESET (autovacuum_enabled)"
     )
     _execute(f"ALTER TABLE {table} ALTER {VERSION} SET DEFAULT 0")

@@ -55,6 +55,15 @@ def test_settings_that_the_kind_does_not_know_are_refused(owner: Api) -> None:
     assert Source.objects.count() == 0
 
 
+def test_stream_says_which_rows_are_gone_and_takes_it_back(owner: Api, stream: Stream) -> None:
+    deleted = {"column": "status", "values": ["D"]}
+    changed = owner.patch("streams/dot-flights", {"deleted": deleted})
+    assert (changed.status_code, body(changed)["deleted"]) == (200, deleted)
+    refused = owner.patch("streams/dot-flights", {"deleted": {"column": "status", "values": "D"}})
+    assert (refused.status_code, body(refused)["errors"][0]["field"]) == (400, "deleted.values")
+    assert body(owner.patch("streams/dot-flights", {"deleted": {}}))["deleted"] == {}
+
+
 def test_source_that_does_not_answer_is_502(owner: Api, stream: Stream) -> None:
     for ask in (owner.get, owner.post):
         response = ask("sources/dot-files/test")

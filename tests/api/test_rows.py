@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from hub.audit.models import Event
 from hub.catalog.models import Dataset
+from hub.errors import NotFound
 from tests.api.conftest import ROWS, Api
 
 
@@ -115,6 +116,9 @@ def test_keys_with_several_columns_escape_commas() -> None:
     from hub.api.views.rows import key_values
 
     assert key_values(r"a\,b,c\\,") == ("a,b", "c\\", "")
+    assert key_values(r"\N,N,\\N,x\N,") == (None, "N", r"\N", "xN", "")
+    with pytest.raises(NotFound):
+        key_values("a\\")
 
 
 def test_purpose_is_recorded_as_it_was_written(reader: Api, flights: Dataset) -> None:

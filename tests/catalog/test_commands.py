@@ -70,7 +70,7 @@ def test_publisher_registers_a_draft_with_everything_said(publisher: Caller) -> 
         primary_key=["id", "at"],
         sensitivity="internal",
         fields=[
-            {"name": "id", "type": "integer", "min": 1, "max": 10, "codes": [1, 2]},
+            {"name": "id", "type": "integer", "required": True, "min": 1, "max": 10, "codes": [1, 2]},
             {"name": "at", "type": "datetime", "required": False},
             {"name": "名字", "type": "string", "title": "Name", "pattern": "[A-Z]+", "sensitivity": "public"},
         ],
@@ -81,7 +81,7 @@ def test_publisher_registers_a_draft_with_everything_said(publisher: Caller) -> 
     assert (kept.keywords, kept.theme, kept.update_frequency) == (["air", "delay"], "transport", "hourly")
     assert list(kept.fields.values_list("number", "name", "type", "is_required", "sensitivity")) == [
         (1, "id", "integer", True, "internal"),
-        (2, "at", "datetime", True, "internal"),
+        (2, "at", "datetime", False, "internal"),
         (3, "名字", "string", False, "public"),
     ]
     first = kept.fields.get(name="id")
@@ -162,7 +162,6 @@ def test_discovered_dataset_names_its_key_before_its_fields() -> None:
     set_fields(actor=HUB, dataset=made, fields=[{"name": "later", "type": "string"}])
 
     assert _sensitivities(made) == {"id": "internal", "x": "internal", "later": "unclassified"}
-    assert list(made.fields.values_list("name", "is_required")) == [("id", True), ("x", False), ("later", False)]
 
 
 def test_fields_without_a_default_start_unclassified(draft: Dataset) -> None:
@@ -201,10 +200,20 @@ def test_type_and_key_of_what_has_rows_stay(publisher: Caller, draft: Dataset) -
     Relation.objects.update(rows=0)
     set_fields(actor=publisher, dataset=draft, fields=retyped)
     edit_dataset(actor=publisher, dataset=draft, primary_key=["tail"])
-    assert list(draft.fields.values_list("name", "type", "is_required")) == [
-        ("id", "integer", True),
-        ("tail", "integer", True),
-    ]
+    assert list(draft.fields.values_list("name", "type")) == [("id", "integer"), ("tail", "integer")]
+
+
+def test_field_of_the_key_that_rows_lack_cannot_become_required(publisher: Caller, draft: Dataset) -> None:
+    relation = Relation.objects.create(dataset=draft, rows=1, null_columns=["c1"])
+    required = [{"name": "tail", "required": True}, {"name": "id", "required": True}]
+
+    assert faults(set_fields, actor=publisher, dataset=draft, fields=required) == [("fields[1].required", "has-rows")]
+
+    relation.null_columns = []
+    relation.save()
+    draft.refresh_from_db()
+    set_fields(actor=publisher, dataset=draft, fields=required)
+    assert list(draft.fields.values_list("name", "is_required")) == [("id", True), ("tail", True)]
 
 
 def test_key_cannot_lose_its_order_to_a_new_type(publisher: Caller, draft: Dataset) -> None:

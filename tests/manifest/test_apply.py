@@ -64,6 +64,8 @@ dataset = "met.wind"
 select = { path = "wind", records = "data", since = "updated_since" }
 mode = "merge"
 cursor = "at"
+overlap = "2 hours"
+deleted = { column = "state", values = ["gone"] }
 schedule = "*/15 * * * *"
 contract = { max_rejects = "2%" }
 [[rule]]
@@ -184,6 +186,16 @@ def test_retired_things_end_and_omitted_ones_stay(apply: Apply) -> None:
             'access = { kind = "round", to = 5 }',
             'access = "blur"',
             "rule wind-rounded: access: 'blur' is not an access.",
+        ),
+        (
+            'deleted = { column = "state"',
+            'deleted = { colum = "state"',
+            "stream wind: deleted: There is no setting colum.",
+        ),
+        (
+            'overlap = "2 hours"',
+            'overlap = "2"',
+            "stream wind: overlap: The cursor at is of type datetime and takes a num",
         ),
         ('schedule = "*/15 * * * *"', 'schedule = "often"', "stream wind: schedule: 'often' is no schedule:"),
         ('secrets = { token = "${env:MET_TOKEN}" }', 'secrets = { token = "${env:NO}" }', "source: secrets: The env"),

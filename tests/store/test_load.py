@@ -81,6 +81,7 @@ def test_of_rows_with_one_key_the_first_stays(dataset: Dataset, load: Load, stor
 
 def test_bad_cells_keep_their_rows_out_with_line_value_and_rule(dataset: Dataset, load: Load, stored: Stored) -> None:
     dataset.fields.filter(name="speed").update(maximum="200")
+    dataset.fields.filter(name="station").update(is_required=True)
 
     load(dataset, [JFK, ("LGA", "2013-02-30", "1048"), (None, "2013-01-02", "3")])
 

@@ -2,10 +2,23 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from connectors.models import Source, Stream
+from connectors.runs.deletions import DELETED_SCHEMA
+from connectors.runs.overlap import OVERLAP_FORM, OVERLAP_PATTERN
 from hub.api.serializers.parts import KEY_LENGTH, Body, ObjectField, words
+
+
+@extend_schema_field({name: told for name, told in DELETED_SCHEMA.items() if name != "required"})
+class DeletedField(ObjectField):
+    """Which rows are gone; an empty object takes it back."""
+
+
+@extend_schema_field({"type": "string", "pattern": OVERLAP_PATTERN.replace("^(", "^(|", 1)})
+class OverlapField(serializers.CharField):
+    """A length of time, or a number; an empty text is none."""
 
 
 class Kind(serializers.Serializer[Any]):
@@ -87,6 +100,8 @@ class StreamShown(serializers.ModelSerializer[Stream]):
     dataset = serializers.CharField(source="dataset.key")
     select = ObjectField()
     contract = ObjectField()
+    overlap = OverlapField(read_only=True, help_text=OVERLAP_FORM)
+    deleted = DeletedField(read_only=True)
 
     class Meta:
         model = Stream
@@ -98,6 +113,8 @@ class StreamShown(serializers.ModelSerializer[Stream]):
             "mode",
             "cursor",
             "cursor_value",
+            "overlap",
+            "deleted",
             "schedule",
             "next_due_at",
             "contract",
@@ -112,6 +129,8 @@ class StreamChange(Body):
     select = ObjectField(required=False)
     mode = serializers.ChoiceField(choices=Stream.Mode.values, required=False)
     cursor = serializers.CharField(max_length=60, required=False, allow_blank=True)
+    overlap = OverlapField(required=False, allow_blank=True, help_text=OVERLAP_FORM)
+    deleted = DeletedField(required=False)
     schedule = serializers.CharField(max_length=100, required=False, allow_blank=True)
     contract = ObjectField(required=False)
     is_active = serializers.BooleanField(required=False)
@@ -126,5 +145,7 @@ class StreamBody(Body):
     select = ObjectField()
     mode = serializers.ChoiceField(choices=Stream.Mode.values, required=False)
     cursor = serializers.CharField(max_length=60, required=False, allow_blank=True)
+    overlap = OverlapField(required=False, allow_blank=True, help_text=OVERLAP_FORM)
+    deleted = DeletedField(required=False)
     schedule = serializers.CharField(max_length=100, required=False, allow_blank=True)
     contract = ObjectField(required=False)

@@ -1,6 +1,7 @@
 """Rows over HTTP: what the door gives goes out as it is, past DRF, which would cost as much as the read."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
@@ -158,22 +159,17 @@ class Row(_Bare):
         return _conditional(request, page, lambda: page.rows)
 
 
-def key_values(text: str) -> tuple[str, ...]:
-    r"""The values of a key's columns: joined by ``,``, while ``\\,`` is a comma and ``\\\\`` a backslash."""
-    values, value, escaped = [], "", False
-    for character in text:
-        if escaped:
-            value, escaped = value + character, False
-        elif character == "\\":
-            escaped = True
-        elif character == ",":
-            values.append(value)
-            value = ""
-        else:
-            value += character
-    if escaped:
+def key_values(text: str) -> tuple[str | None, ...]:
+    r"""The values of a key's columns, joined by ``,``; ``\,`` is a comma, ``\\`` a backslash, ``\N`` no value."""
+    if not _WHOLE.fullmatch(text):
         raise NotFound("There is no such row: its key ends in a lone backslash.")
-    return (*values, value)
+    cells = [cell[1] for cell in _CELL.finditer(f"{text},")]
+    return tuple(None if cell == r"\N" else _ESCAPED.sub(r"\1", cell) for cell in cells)
+
+
+_WHOLE = re.compile(r"(?:[^\\]|\\.)*", re.DOTALL)
+_CELL = re.compile(r"((?:[^\\,]|\\.)*),", re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
 def _purpose(request: HttpRequest) -> Purpose:

@@ -132,21 +132,21 @@ class FieldContract:
                 return f"coalesce(jsonb_typeof({cell}::jsonb -> 'type') = 'string', false)"
         raise ValueError(f"no form tells a {self.type}")
 
-    def limit(self, text: str) -> Sql:
-        """The least or greatest value as one of the field's physical type."""
+    def limit(self, text: str | None) -> Sql:
+        """The least or greatest value as one of the field's physical type; null for None."""
         if self.type == "datetime":
             return Sql("(%s::timestamptz AT TIME ZONE 'UTC')", (text,))
         return Sql(f"%s::{PHYSICAL_TYPES[self.type]}", (text,))
 
 
 def contract_of(dataset: Dataset) -> tuple[FieldContract, ...]:
-    """The contract of every field, in the dataset's order; a field of the primary key always needs a value."""
+    """The contract of every field, in the dataset's order."""
     return tuple(
         FieldContract(
             name=field.name,
             column=field.column,
             type=cast(FieldType, field.type),
-            is_required=field.is_required or field.name in dataset.primary_key,
+            is_required=field.is_required,
             minimum=field.minimum,
             maximum=field.maximum,
             pattern=field.pattern,

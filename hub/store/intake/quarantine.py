@@ -11,7 +11,7 @@ from hub.store.intake import direct
 from hub.store.intake.staging import Staging
 from hub.store.models import Rejected
 from hub.store.sql import Sql, join
-from hub.store.tables import LINE
+from hub.store.tables import FLAG, LINE
 
 MAX_KEPT = 10_000
 """So many rejects of a run are kept; all are counted."""
@@ -38,7 +38,7 @@ def check(staging: Staging, dataset: Dataset, run: UUID) -> int:
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM store_rejected WHERE run = %s AND field <> ''", [str(run)])
         cursor.execute(f"TRUNCATE {staging.bad}")
-        faulty = join(" OR ", [field.fault() + " IS NOT NULL" for field in staging.fields])
+        faulty = join(" OR ", [staging.fault(field) + " IS NOT NULL" for field in staging.fields])
         found = Sql(f"INSERT INTO {staging.bad} SELECT ctid FROM {staging.table} WHERE ") + faulty
         cursor.execute(found.text, found.params)
         count = int(cursor.rowcount)
@@ -85,12 +85,13 @@ def forget_broken(run: UUID) -> None:
 
 
 def _take_out_suspects(staging: Staging) -> None:
-    suspicions = [suspicion for field in staging.fields for suspicion in direct.suspicion(field)]
+    suspicions = [suspicion for field in staging.fields for suspicion in staging.suspicion(field)]
     if not (staging.is_direct and suspicions):
         return
     types = dict(zip((field.name for field in staging.given), staging.types))
     cells = [direct.as_text(field, types.get(field.name, "")) for field in staging.fields]
-    texts = ", ".join([LINE] * staging.is_positioned + cells)
+    flag = [] if staging.mark is None else [FLAG]
+    texts = ", ".join([LINE] * staging.is_positioned + cells + flag)
     columns = ", ".join(staging.columns)
     taken = (
         Sql(f"WITH taken AS (DELETE FROM {staging.rows} WHERE ")
@@ -103,7 +104,7 @@ def _take_out_suspects(staging: Staging) -> None:
 
 def _kept(staging: Staging, dataset: Dataset, run: UUID) -> Sql:
     cells = [
-        Sql(f"(%s, s.{field.column}, %s::jsonb, ", (field.name, field.messages())) + field.fault() + ")"
+        Sql(f"(%s, s.{field.column}, %s::jsonb, ", (field.name, field.messages())) + staging.fault(field) + ")"
         for field in staging.fields
     ]
     return (

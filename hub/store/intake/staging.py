@@ -13,7 +13,9 @@ from django.db import DataError, connection, transaction
 from hub.store.intake import direct
 from hub.store.intake.ahead import ahead
 from hub.store.intake.contract import FieldContract
-from hub.store.tables import LINE, PHYSICAL_TYPES, TIE_BREAKER
+from hub.store.intake.gone import Mark
+from hub.store.sql import Sql, join
+from hub.store.tables import FLAG, GONE, LINE, PHYSICAL_TYPES, TIE_BREAKER
 
 _IN_MEMORY: Final = 4 << 20
 
@@ -29,7 +31,8 @@ class Staging:
     ``table`` holds cells as text: ``_line`` is the record's place in the source, then a cell per field; ``bad`` the
     places (``ctid``) of those of its rows that are taken out. ``rows`` holds typed rows; where ``is_first``, it is made
     so that it can become the dataset's own table. ``types`` are those of the source's columns, see ``is_vouched``.
-    ``lacks`` are names of fields that the source has no more: they come without values.
+    ``lacks`` are names of fields that the source has no more: they come without values. With a ``mark``, rows tell
+    whether they are gone, and those that are come to stand in ``gone``.
     """
 
     name: str
@@ -39,6 +42,7 @@ class Staging:
     types: tuple[str, ...] = ()
     is_positioned: bool = True
     lacks: frozenset[str] = frozenset()
+    mark: Mark | None = None
     published: str = field(default="", init=False)
 
     @property
@@ -48,6 +52,10 @@ class Staging:
     @property
     def bad(self) -> str:
         return f"staging.{self.name}_bad"
+
+    @property
+    def gone(self) -> str:
+        return f"staging.{self.name}_gone"
 
     @property
     def made(self) -> str:
@@ -61,21 +69,40 @@ class Staging:
 
     @property
     def given(self) -> tuple[FieldContract, ...]:
-        """The fields of which cells come in."""
-        return tuple(field for field in self.fields if field.name not in self.lacks)
+        """The fields of which cells come in, and last what tells whether the row is gone."""
+        fields = tuple(field for field in self.fields if field.name not in self.lacks)
+        return fields if self.mark is None else (*fields, self.mark.field)
 
     @property
     def columns(self) -> list[str]:
         """The columns that text and typed rows have in common, in the order of incoming cells."""
-        return [LINE] * self.is_positioned + [field.column for field in self.fields]
+        flag = [] if self.mark is None else [FLAG]
+        return [LINE] * self.is_positioned + [field.column for field in self.fields] + flag
+
+    def fault(self, field: FieldContract) -> Sql:
+        """The rule that the cell as text breaks first; null for a good one."""
+        return field.fault() if self._counts(field) else f"CASE WHEN NOT {GONE} THEN " + field.fault() + " END"
+
+    def suspicion(self, field: FieldContract) -> Iterator[Sql]:
+        """The conditions under which a typed cell is one that the contract does not allow."""
+        for suspicion in direct.suspicion(field):
+            yield suspicion if self._counts(field) else f"NOT {GONE} AND (" + suspicion + ")"
+
+    def typed(self, field: FieldContract) -> str:
+        """A cell as text that has no fault as a value of its type."""
+        return field.typed() if self._counts(field) else f"CASE WHEN NOT {GONE} THEN {field.typed()} END"
+
+    def _counts(self, field: FieldContract) -> bool:
+        return self.mark is None or field.name in self.mark.needed
 
 
 def create(staging: Staging) -> None:
     """Make the tables anew, empty."""
-    cells = "".join(f', {field.column} text COLLATE "C"' for field in staging.fields)
+    columns = [Sql(f"{LINE} bigint"), *(Sql(f'{field.column} text COLLATE "C"') for field in staging.fields)]
+    table = f"CREATE UNLOGGED TABLE {staging.table} (" + join(", ", columns + _marked(staging)) + ")"
     drop(staging)
     with connection.cursor() as cursor:
-        cursor.execute(f"CREATE UNLOGGED TABLE {staging.table} ({LINE} bigint{cells})")
+        cursor.execute(table.text, table.params)
         cursor.execute(f"CREATE UNLOGGED TABLE {staging.bad} (place tid)")
 
 
@@ -115,9 +142,15 @@ def _create_rows(staging: Staging) -> None:
             drawn = f"hashint8extended(nextval('{sequence}'), {secrets.randbits(63)})"
             columns.append(f"{TIE_BREAKER} bigint NOT NULL DEFAULT {drawn}")
         kind = "TABLE" if staging.is_first else "UNLOGGED TABLE"
-        cursor.execute(f"CREATE {kind} {staging.rows} ({', '.join(columns)}) WITH (autovacuum_enabled = off)")
+        defined = join(", ", [*map(Sql, columns), *_marked(staging)])
+        table = f"CREATE {kind} {staging.rows} (" + defined + ") WITH (autovacuum_enabled = off)"
+        cursor.execute(table.text, table.params)
         if staging.is_first:
             cursor.execute(f"ALTER SEQUENCE {sequence} OWNED BY {staging.rows}.{TIE_BREAKER}")
+
+
+def _marked(staging: Staging) -> list[Sql]:
+    return [] if staging.mark is None else [staging.mark.definition()]
 
 
 @transaction.atomic
@@ -169,15 +202,30 @@ def _whole(chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield rest + b"\n"
 
 
-def greatest(staging: Staging, name: str) -> str | None:
-    """The greatest value of the field ``name`` among the rows published, as text that a source can compare with."""
+def set_gone_apart(staging: Staging) -> None:
+    """Take the typed rows that are gone out of the others, into a table of their own."""
+    cells = ", ".join(field.column for field in staging.fields)
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE UNLOGGED TABLE {staging.gone} AS SELECT {cells} FROM {staging.rows} WHERE {GONE}")
+        cursor.execute(f"DELETE FROM {staging.rows} WHERE {GONE}")
+        cursor.execute(f"ANALYZE {staging.gone}")
+
+
+def greatest(staging: Staging, name: str, reached: str | None = None) -> str | None:
+    """The greatest value of the field ``name`` among the rows published and those gone, and ``reached`` before.
+
+    As text that the source can compare with.
+    """
     found = next((field for field in staging.fields if field.name == name), None)
     if found is None:
         return None
-    largest = f"max({found.column})"
-    text = f"(to_json({largest}) #>> '{{}}') || 'Z'" if found.type == "datetime" else f"{largest}::text"
+    places = [staging.rows] if staging.mark is None else [staging.rows, staging.gone]
+    tables = " UNION ALL ".join(f"SELECT {found.column} FROM {place}" for place in places)
+    text = "(to_json(r.largest) #>> '{}') || 'Z'" if found.type == "datetime" else "r.largest::text"
+    largest = f"SELECT greatest(max({found.column}), " + found.limit(reached) + f") AS largest FROM ({tables}) r"
+    query = f"SELECT {text} FROM (" + largest + ") r"
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {text} FROM {staging.rows}")
+        cursor.execute(query.text, query.params)
         (value,) = cursor.fetchone()
         return value if value is None else str(value)
 
@@ -185,7 +233,7 @@ def greatest(staging: Staging, name: str) -> str | None:
 def drop(staging: Staging) -> None:
     """Take the run's tables away, but for one that was published."""
     with connection.cursor() as cursor:
-        cursor.execute(f"DROP TABLE IF EXISTS {staging.table}, {staging.bad}, {staging.made}")
+        cursor.execute(f"DROP TABLE IF EXISTS {staging.table}, {staging.bad}, {staging.gone}, {staging.made}")
 
 
 def sweep(kept: Iterable[str]) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from hub.predicates import FieldType
 from hub.store.select.values import csv_text, json_key, json_text
@@ -127,11 +128,23 @@ def _sorted(term: Order) -> Sql:
 
 
 def _beyond(order: Sequence[Order], after: Sequence[str | None]) -> Sql:
-    """Rows behind the position ``after``; one row comparison where an index can follow it."""
-    if all(term.field.never_null and not term.descending for term in order):
-        left = join(", ", [term.field.expression for term in order])
-        right = join(", ", [_bound(term, value) for term, value in zip(order, after, strict=True)])
-        return "(" + left + ") > (" + right + ")"
+    """Rows behind the position ``after``; a row comparison of the first terms, as far as an index can follow it."""
+    terms = list(zip(order, after, strict=True))
+    followed = list(takewhile(lambda term: term[0].field.never_null and not term[0].descending, terms))
+    if len(followed) == len(terms):
+        return _compared(followed, ">")
+    behind = _alternatives(order, after)
+    return _compared(followed, ">=") + " AND (" + behind + ")" if followed else behind
+
+
+def _compared(terms: Sequence[tuple[Order, str | None]], operator: str) -> Sql:
+    left = join(", ", [term.field.expression for term, _ in terms])
+    right = join(", ", [_bound(term, value) for term, value in terms])
+    return "(" + left + f") {operator} (" + right + ")"
+
+
+def _alternatives(order: Sequence[Order], after: Sequence[str | None]) -> Sql:
+    """The first term is behind, or it ties and the next one is, and so on."""
     alternatives = []
     for index, (term, value) in enumerate(zip(order, after, strict=True)):
         if value is not None:
