@@ -81,7 +81,7 @@ class Staging:
 
     def fault(self, field: FieldContract) -> Sql:
         """The rule that the cell as text breaks first; null for a good one."""
-        return field.fault() if self._counts(field) else field.fault()
+        return field.fault() if self._counts(field) else f"CASE WHEN NOT {GONE} THEN " + field.fault() + " END"
 
     def suspicion(self, field: FieldContract) -> Iterator[Sql]:
         """The conditions under which a typed cell is one that the contract does not allow."""
