@@ -16,6 +16,8 @@ from hub.store.tables import LINE
 MAX_KEPT = 10_000
 """So many rejects of a run are kept; all are counted."""
 _MAX_VALUE = 1000
+MAX_RECORD = 64 << 10
+"""Bytes of a record's texts; a larger one is told of, but not kept whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +39,17 @@ def check(staging: Staging, dataset: Dataset, run: UUID) -> int:
     _take_out_suspects(staging)
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM store_rejected WHERE run = %s AND field <> ''", [str(run)])
+        cursor.execute("DELETE FROM store_quarantined WHERE run = %s", [str(run)])
         cursor.execute(f"TRUNCATE {staging.bad}")
         faulty = join(" OR ", [field.fault() + " IS NOT NULL" for field in staging.fields])
-        found = Sql(f"INSERT INTO {staging.bad} SELECT ctid FROM {staging.table} WHERE ") + faulty
+        found = Sql(f"INSERT INTO {staging.bad} SELECT ctid, row_number() OVER () FROM {staging.table} WHERE ") + faulty
         cursor.execute(found.text, found.params)
         count = int(cursor.rowcount)
         if count:
             kept = _kept(staging, dataset, run)
             cursor.execute(kept.text, kept.params)
+            whole = _whole(staging, dataset, run)
+            cursor.execute(whole.text, whole.params)
             cursor.execute(f"DELETE FROM {staging.table} s USING {staging.bad} b WHERE s.ctid = b.place")
     return count
 
@@ -103,16 +108,33 @@ def _take_out_suspects(staging: Staging) -> None:
 
 def _kept(staging: Staging, dataset: Dataset, run: UUID) -> Sql:
     cells = [
-        Sql(f"(%s, s.{field.column}, %s::jsonb, ", (field.name, field.messages())) + field.fault() + ")"
-        for field in staging.fields
+        Sql(f"(%s, s.{field.column}, %s::jsonb, ", (field.name, field.messages())) + field.fault() + f", {nth})"
+        for nth, field in enumerate(staging.fields)
     ]
     return (
         Sql(
-            "INSERT INTO store_rejected (dataset_id, run, position, field, rule, message, value)"
-            f" SELECT %s, %s, s.{LINE}, f.name, f.rule, f.messages ->> f.rule, left(f.value, %s)"
+            "INSERT INTO store_rejected (dataset_id, run, number, position, field, rule, message, value)"
+            f" SELECT %s, %s, b.number, s.{LINE}, f.name, f.rule, f.messages ->> f.rule, left(f.value, %s)"
             f" FROM {staging.table} s JOIN {staging.bad} b ON s.ctid = b.place CROSS JOIN LATERAL (VALUES ",
             (dataset.pk, str(run), _MAX_VALUE),
         )
         + join(", ", cells)
-        + Sql(") f(name, value, messages, rule) WHERE f.rule IS NOT NULL ORDER BY s.ctid LIMIT %s", (MAX_KEPT,))
+        + Sql(
+            ") f(name, value, messages, rule, nth) WHERE f.rule IS NOT NULL ORDER BY b.number, f.nth LIMIT %s",
+            (MAX_KEPT,),
+        )
+    )
+
+
+def _whole(staging: Staging, dataset: Dataset, run: UUID) -> Sql:
+    """The bad records with all their texts, as far as they were told of."""
+    size = " + ".join(f"coalesce(octet_length(s.{field.column}), 0)" for field in staging.fields)
+    pairs = ", ".join(f"(%s, s.{field.column})" for field in staging.fields)
+    cells = f"(SELECT json_object_agg(c.name, c.value) FROM (VALUES {pairs}) c(name, value))::jsonb"
+    return Sql(
+        "INSERT INTO store_quarantined (dataset_id, run, number, position, cells)"
+        f" SELECT %s, %s, b.number, s.{LINE}, CASE WHEN {size} <= %s THEN {cells} END"
+        f" FROM {staging.table} s JOIN {staging.bad} b ON s.ctid = b.place"
+        " WHERE b.number IN (SELECT number FROM store_rejected WHERE run = %s) ORDER BY b.number",
+        (dataset.pk, str(run), MAX_RECORD, *(field.name for field in staging.fields), str(run)),
     )

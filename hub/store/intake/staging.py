@@ -27,7 +27,7 @@ class Staging:
     """The tables of one attempt of one run.
 
     ``table`` holds cells as text: ``_line`` is the record's place in the source, then a cell per field; ``bad`` the
-    places (``ctid``) of those of its rows that are taken out. ``rows`` holds typed rows; where ``is_first``, it is made
+    numbered places (``ctid``) of its rows that are taken out. ``rows`` holds typed rows; where ``is_first``, it is made
     so that it can become the dataset's own table. ``types`` are those of the source's columns, see ``is_vouched``.
     ``lacks`` are names of fields that the source has no more: they come without values.
     """
@@ -76,7 +76,7 @@ def create(staging: Staging) -> None:
     drop(staging)
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE UNLOGGED TABLE {staging.table} ({LINE} bigint{cells})")
-        cursor.execute(f"CREATE UNLOGGED TABLE {staging.bad} (place tid)")
+        cursor.execute(f"CREATE UNLOGGED TABLE {staging.bad} (place tid, number bigint)")
 
 
 def copy_in(staging: Staging, chunks: Iterable[bytes], *, positioned: bool, types: tuple[str, ...] = ()) -> None:
