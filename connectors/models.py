@@ -150,7 +150,10 @@ class Run(models.Model):
 
 
 class Upload(models.Model):
-    """A file brought by hand for one run; ``select`` says how it is to be read. Its parts go when the run is over."""
+    """A file brought by hand for one run; ``select`` says how it is to be read. Its parts go when the run is over.
+
+    ``retries`` is the run whose quarantined records it holds, where it was made of them.
+    """
 
     run = models.OneToOneField(Run, on_delete=models.CASCADE, primary_key=True, related_name="upload")
     name = models.CharField(max_length=200)
@@ -158,6 +161,7 @@ class Upload(models.Model):
     select = models.JSONField(default=dict)
     size = models.BigIntegerField(default=0)
     sha256 = models.CharField(max_length=64, blank=True)
+    retries = models.UUIDField(null=True, blank=True)
 
     def __str__(self) -> str:
         return self.name

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from django.db.models import Count, QuerySet
 from django.utils.timezone import now
 
 from connectors import registry
@@ -11,6 +13,8 @@ from connectors.models import Run, Source, Tick, Upload
 from connectors.runs.pacing import slots
 from connectors.secrets import unseal
 from connectors.uploads import Uploaded
+from hub.catalog.models import Dataset
+from hub.store.models import Quarantined, Rejected
 
 
 def last_tick() -> datetime | None:
@@ -43,6 +47,28 @@ def pace_of(run: Run) -> Pace:
     earlier = Run.objects.filter(stream=run.stream_id, status__in=Run.GOOD).order_by("-created_at")
     expected = earlier.values_list("rows_read", flat=True).first() or 0
     return Pace(rate, (expected - run.rows_read) / rate if expected > run.rows_read else None)
+
+
+def quality_of(dataset: Dataset) -> dict[str, Any] | None:
+    """How good the rows of the last completed run were, and which rules kept records in quarantine; None before.
+
+    For whoever administers the dataset: what others may not see counts in it.
+    """
+    run = Run.objects.filter(stream__dataset=dataset, status__in=Run.GOOD).order_by("-finished_at").first()
+    if run is None:
+        return None
+    kept = Rejected.objects.filter(run__in=_quarantined(dataset)).values_list("rule").annotate(count=Count("pk"))
+    return {
+        "run": run.pk,
+        "rows_read": run.rows_read,
+        "rejected": run.rejected,
+        "good": round(1 - run.rejected / run.rows_read, 6) if run.rows_read else None,
+        "quarantine": dict(kept.order_by("rule")),
+    }
+
+
+def _quarantined(dataset: Dataset) -> QuerySet[Quarantined, Any]:
+    return Quarantined.objects.filter(dataset=dataset).values("run").distinct()
 
 
 def _waits_for(run: Run) -> str:

@@ -19,10 +19,14 @@ from hub.accounts.permissions import require_act
 from hub.audit.commands import record
 from hub.catalog.models import Dataset
 from hub.errors import Conflict, FieldError, Invalid, SourceMissing
+from hub.store.intake.records import lines_of
+from hub.store.models import Quarantined
 
 KIND: Final = "upload"
 MAX_BYTES: Final = 1 << 30
 _PART: Final = 1 << 20
+REASONS: Final = frozenset({"_line", "_field", "_rule", "_message"})
+"""Columns of a list of rejects that say why a record stayed out: one that was corrected is brought as it stands."""
 _IN_MEMORY: Final = 4 << 20
 
 
@@ -31,6 +35,7 @@ class Uploaded(File):
 
     kind: ClassVar[str] = KIND
     title: ClassVar[str] = "Files brought by hand"
+    ignored: ClassVar[frozenset[str]] = REASONS
     config_schema: ClassVar[JsonSchema] = {"type": "object", "additionalProperties": False, "properties": {}}
     secrets_schema: ClassVar[JsonSchema] = config_schema
     upload: Upload | None = None
@@ -84,6 +89,36 @@ class _Kept(Place):
                 )
             file.seek(0)
             yield cast(BinaryIO, file)
+
+
+@transaction.atomic
+def retry_records(*, actor: Caller, run: Run) -> Run:
+    """Bring the records that ``run`` kept in quarantine in again, as they came, by a run of their own.
+
+    They are appended: a record whose key has come in meanwhile with other values stays out, as it may be older. Those
+    that pass leave the quarantine with that run, once and for all; those that do not are kept anew, with the rule they
+    break by now. Raises ``Conflict`` where nothing is kept.
+    """
+    dataset, stream = run.stream.dataset, run.stream
+    if not Quarantined.objects.filter(dataset=dataset, run=run.pk, cells__isnull=False).exists():
+        raise Conflict(
+            "No record of this run is kept to be tried again.",
+            code="nothing-kept",
+            hint="Records go once they were tried again, or a later run has replaced all rows; sync the stream.",
+        )
+    timezone = _select_of(run).get("timezone")
+    select = {"format": "ndjson", **({"timezone": timezone} if timezone else {})}
+    name, mode = f"kept out of {stream.key}.ndjson", Stream.Mode.APPEND
+    again = bring_file(actor=actor, dataset=dataset, name=name, chunks=lines_of(dataset, run.pk), mode=mode, **select)
+    Upload.objects.filter(run=again).update(retries=run.pk)
+    again.accepted = {"too-many-rejects": {"read": 1, "rejected": 1}}  # that they may all fail again is known
+    again.save(update_fields=["accepted"])
+    return again
+
+
+def _select_of(run: Run) -> dict[str, Any]:
+    upload: Upload | None = getattr(run, "upload", None)
+    return dict(upload.select if upload is not None else run.stream.select)
 
 
 @transaction.atomic

@@ -40,6 +40,7 @@ class File(Connector):
 
     kind: ClassVar[str] = "file"
     title: ClassVar[str] = "Files (CSV, XLSX, JSON)"
+    ignored: ClassVar[frozenset[str]] = frozenset()
     config_schema: ClassVar[JsonSchema] = {
         "type": "object",
         "additionalProperties": False,
@@ -137,7 +138,8 @@ class File(Connector):
             with place.opened(path) as file:
                 table = self._table(place, path, file, extract.select, extract.columns)
                 columns = extract.columns or field_names(table.header)
-                had = dict.fromkeys(field_names(table.header), "")
+                names = zip(table.header, field_names(table.header), strict=True)
+                had = {name: "" for cell, name in names if cell not in self.ignored}
                 for batch in batches(columns, _picked(table, extract.columns, place.name(path), missing), missing):
                     yield replace(batch, offered=had)
 

@@ -26,7 +26,7 @@ from hub.accounts.caller import HUB
 from hub.audit.commands import record
 from hub.catalog.commands import set_fields
 from hub.errors import HubError, SourceLacks
-from hub.store.intake import quarantine, staging
+from hub.store.intake import quarantine, records, staging
 from hub.store.intake.contract import contract_of
 from hub.store.intake.load import Outcome, is_first, publish
 from hub.store.intake.staging import NotDirect, Staging
@@ -79,6 +79,7 @@ class _Work:
         upload: Upload | None = getattr(self.run, "upload", None)
         self.mode = upload.mode if upload is not None else self.stream.mode
         self.select = upload.select if upload is not None else self.stream.select
+        self.retries = upload.retries if upload is not None else None
 
     def carry_out(self) -> None:
         connector = connector_for(self.run)
@@ -100,7 +101,8 @@ class _Work:
         relation = ensure_relation(self.dataset)
         is_new = is_first(self.dataset, relation, self.mode)  # type: ignore[arg-type]
         self._require_key()
-        name, contract = f"r{self.run.pk.hex}_{self.run.fence}", contract_of(self.dataset)
+        name = f"r{self.run.pk.hex}_{self.run.fence}"
+        contract = contract_of(self.dataset, self.select.get("timezone", ""))
         into = Staging(name, contract, is_new, lacks=self.lacks, mark=mark_of(self.stream))
         try:
             self._load(connector, into)
@@ -180,6 +182,8 @@ class _Work:
 
         Raises ``Held``, ``Broken``, or what the source lacks where that never was there or is needed.
         """
+        if self.retries is not None:  # records of the dataset's own form, which no source stands behind
+            return False
         seen = self.columns if self.columns is not None else self.stream.columns
         absent = lacking.absent if lacking is not None else ()
         needed = self.dataset.fields.filter(name__in=absent).filter(
@@ -239,6 +243,10 @@ class _Work:
             deleted=outcome.deleted,
             rejected=rejected,
         )
+        if self.retries is not None:
+            records.let_go(self.dataset, self.retries)
+        else:
+            records.let_go_of_old(self.dataset, self.run.pk, is_replaced=self.mode == Stream.Mode.REPLACE)
         supersede(self.run)
         finish(
             self.run,

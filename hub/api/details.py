@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from connectors.queries import quality_of
 from hub.accounts.caller import Caller
 from hub.api.serializers.datasets import CatalogEntry
 from hub.catalog.models import Dataset, Field
@@ -75,4 +76,5 @@ def _administration(dataset: Dataset) -> dict[str, Any]:
         "classified_at": dataset.classified_at,
         "review_at": dataset.review_at,
         "review_note": dataset.review_note,
+        "quality": quality_of(dataset),
     }

@@ -32,6 +32,7 @@ urlpatterns = [
     path("runs/<uuid:id>/cancel", runs.Cancel.as_view()),
     path("runs/<uuid:id>/release", runs.Release.as_view()),
     path("runs/<uuid:id>/drop", runs.Drop.as_view()),
+    path("runs/<uuid:id>/retry", runs.Retry.as_view()),
     path("runs/<uuid:id>/rejects", runs.Rejects.as_view()),
     path("agencies", accounts.Agencies.as_view()),
     path("agencies/<str:code>", accounts.OneAgency.as_view()),

@@ -2,6 +2,7 @@
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.utils.timezone import now
 
 from hub.catalog.models import Dataset
 
@@ -32,11 +33,32 @@ class Relation(models.Model):
         return f"data.d{self.pk}_log"
 
 
+class Quarantined(models.Model):
+    """One record that stayed out, whole: ``cells`` are its texts by the field's name, null where none came.
+
+    ``cells`` is null where the record is too large to keep. All of it is raw: for the dataset's owner alone.
+    """
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="quarantined")
+    run = models.UUIDField()
+    number = models.PositiveIntegerField()
+    position = models.BigIntegerField(null=True)
+    cells = models.JSONField(null=True)
+    kept_at = models.DateTimeField(default=now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "number"], name="quarantined_number")]
+
+
 class Rejected(models.Model):
-    """One value that kept its row in quarantine. ``value`` is a raw cell: it goes out through the door only."""
+    """One value that kept its row in quarantine. ``value`` is a raw cell: it goes out through the door only.
+
+    ``number`` is that of the run's ``Quarantined`` record; null where the record was no row, or is not kept.
+    """
 
     dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="rejected")
     run = models.UUIDField()
+    number = models.PositiveIntegerField(null=True)
     position = models.BigIntegerField(null=True)
     field = models.CharField(max_length=60, blank=True)
     rule = models.CharField(max_length=40)

@@ -100,6 +100,17 @@ class SeenField(serializers.Serializer[Any]):
     secret = serializers.BooleanField(required=False, help_text=_MANAGED)
 
 
+class Quality(serializers.Serializer[Any]):
+    """The rows of the last completed run: those read, those kept out, the share of good ones; and by rule what is kept
+    in quarantine."""
+
+    run = serializers.UUIDField()
+    rows_read = serializers.IntegerField()
+    rejected = serializers.IntegerField()
+    good = serializers.FloatField(allow_null=True)
+    quarantine = serializers.DictField(child=serializers.IntegerField())
+
+
 class DatasetDetail(CatalogEntry):
     """A dataset with its fields; `rows` counts the caller's view, null where that would cost or tell too much."""
 
@@ -110,13 +121,14 @@ class DatasetDetail(CatalogEntry):
     classified_at = serializers.DateTimeField(required=False, allow_null=True, help_text=_MANAGED)
     review_at = serializers.DateTimeField(required=False, allow_null=True, help_text=_MANAGED)
     review_note = serializers.CharField(required=False, help_text=_MANAGED)
+    quality = Quality(required=False, allow_null=True, help_text=_MANAGED)
     fields = SeenField(many=True)  # type: ignore[assignment]
 
     class Meta(CatalogEntry.Meta):
         fields = (
             *CatalogEntry.Meta.fields,
             *("primary_key", "rows", "fields", "secret", "discover"),
-            *("classified_at", "review_at", "review_note"),
+            *("classified_at", "review_at", "review_note", "quality"),
         )
         read_only_fields = fields
 

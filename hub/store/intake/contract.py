@@ -7,12 +7,13 @@ from typing import cast
 
 from hub.catalog.models import Dataset
 from hub.predicates import FieldType
-from hub.store.sql import Sql, join
+from hub.store.sql import Sql, join, literal
 from hub.store.tables import PHYSICAL_TYPES
 
 _NUMBER = "^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,3})?$"
 _CLOCK = "[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?"
-_MOMENT = f"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_CLOCK}(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)?$"
+_ZONE = "(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
+_MOMENT = f"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_CLOCK}{_ZONE}?$"
 _USUAL_MOMENTS = ("____-__-__T__:__:__Z", "____-__-__ __:__:__+00", "____-__-__ __:__:__")
 _INPUTS: Mapping[FieldType, str] = {
     "integer": "bigint",
@@ -34,7 +35,10 @@ MAX_CELL = 16 << 20
 
 @dataclass(frozen=True, slots=True)
 class FieldContract:
-    """One field as intake sees it; ``column`` names its cell in staging and in the dataset's table alike."""
+    """One field as intake sees it; ``column`` names its cell in staging and in the dataset's table alike.
+
+    ``timezone`` is that of times that name none; UTC where it is empty.
+    """
 
     name: str
     column: str
@@ -44,16 +48,24 @@ class FieldContract:
     maximum: str = ""
     pattern: str = ""
     codes: tuple[str, ...] = ()
+    timezone: str = ""
 
     def typed(self) -> str:
         """The cell as a value of the field's physical type; only for cells that ``fault`` finds nothing wrong with."""
         if self.type == "string":
             return self.column
         if self.type == "datetime":
-            return f"({self.column}::timestamptz AT TIME ZONE 'UTC')"
+            return f"({self._moment()} AT TIME ZONE 'UTC')"
         if self.type == "json":
             return f"nullif({self.column}::jsonb, 'null')"  # JSON's null is a missing value, as in a JSON source
         return f"{self.column}::{PHYSICAL_TYPES[self.type]}"
+
+    def _moment(self) -> str:
+        moment = f"{self.column}::timestamptz"
+        if not self.timezone:
+            return moment  # without a zone it is in that of the session, which is UTC
+        local = f"{self.column}::timestamp AT TIME ZONE {literal(self.timezone)}"
+        return f"CASE WHEN {self.column} ~ '{_ZONE}$' THEN {moment} ELSE {local} END"
 
     def fault(self) -> Sql:
         """The rule that the cell breaks first, as text; null for a good cell."""
@@ -139,8 +151,8 @@ class FieldContract:
         return Sql(f"%s::{PHYSICAL_TYPES[self.type]}", (text,))
 
 
-def contract_of(dataset: Dataset) -> tuple[FieldContract, ...]:
-    """The contract of every field, in the dataset's order."""
+def contract_of(dataset: Dataset, timezone: str = "") -> tuple[FieldContract, ...]:
+    """The contract of every field, in the dataset's order; times that name no zone are in ``timezone``, else UTC."""
     return tuple(
         FieldContract(
             name=field.name,
@@ -151,6 +163,7 @@ def contract_of(dataset: Dataset) -> tuple[FieldContract, ...]:
             maximum=field.maximum,
             pattern=field.pattern,
             codes=tuple(map(str, field.codes)),
+            timezone=timezone,
         )
         for field in dataset.fields.all()
     )

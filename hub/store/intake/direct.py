@@ -31,6 +31,9 @@ _DATE: Final = (
 )
 _CLOCK: Final = "(?>[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
 _FRACTION: Final = "(?>[.][0-9]{0,5}[1-9])?+"
+_LOCAL: Final = f"(?>{_DATE})[T ]{_CLOCK}(?>[.][0-9]{{1,6}})?+"
+_UTC: Final = "(?>Z|[+]00(?>:?00)?+)"
+_ZONED: Final = f"{_LOCAL}{_UTC}"
 _DECIMAL: Final = "(?>[1-9][0-9]{0,99}|0)(?>[.][0-9]{1,99})?+"
 _FORMS: Final[Mapping[FieldType, str]] = {
     "string": "[^\t\n]*+",
@@ -39,7 +42,7 @@ _FORMS: Final[Mapping[FieldType, str]] = {
     "decimal": f"{_DECIMAL}|-(?=[0.]*[1-9]){_DECIMAL}",
     "boolean": "true|false|[tf01]",
     "date": _DATE,
-    "datetime": f"(?>{_DATE})[T ]{_CLOCK}(?>[.][0-9]{{1,6}})?+(?>Z|[+]00(?>:?00)?+)?+",
+    "datetime": f"{_LOCAL}{_UTC}?+",
     "time": f"{_CLOCK}{_FRACTION}",
 }
 """Forms of text that the checks of a type find good, and that its column takes as the same value.
@@ -60,7 +63,10 @@ def line_form(fields: Sequence[FieldContract], *, positioned: bool) -> re.Patter
     """What matches as many whole lines of COPY text as can go straight in, perhaps none; None where none ever can."""
     if not all(_has_form(field) for field in fields):
         return None
-    cells = "\t".join(_FORMS["string"] if f.type == "string" else rf"(?>{_FORMS[f.type]}|\\N)" for f in fields)
+    forms = [_ZONED if field.timezone and field.type == "datetime" else _FORMS[field.type] for field in fields]
+    cells = "\t".join(
+        form if field.type == "string" else rf"(?>{form}|\\N)" for field, form in zip(fields, forms, strict=True)
+    )
     place = "[0-9]++\t" if positioned else ""
     return re.compile(f"(?>{place}{cells}\n)*+".encode())
 
@@ -84,6 +90,8 @@ def suspicion(field: FieldContract) -> Iterator[Sql]:
 
 def as_text(field: FieldContract, type_: str) -> str:
     """The typed cell as the text that came; ``type_`` is what the source calls it, empty where that is not known."""
+    if field.type == "datetime" and field.timezone:
+        return f"({field.column}::text || 'Z')"
     if type_ == "timestamptz":
         return f"({field.column} AT TIME ZONE 'UTC')::text"
     return f"{field.column}::text"

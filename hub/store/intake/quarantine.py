@@ -8,6 +8,7 @@ from django.db import connection, transaction
 
 from hub.catalog.models import Dataset
 from hub.store.intake import direct
+from hub.store.intake.records import keep_whole
 from hub.store.intake.staging import Staging
 from hub.store.models import Rejected
 from hub.store.sql import Sql, join
@@ -37,14 +38,17 @@ def check(staging: Staging, dataset: Dataset, run: UUID) -> int:
     _take_out_suspects(staging)
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM store_rejected WHERE run = %s AND field <> ''", [str(run)])
+        cursor.execute("DELETE FROM store_quarantined WHERE run = %s", [str(run)])
         cursor.execute(f"TRUNCATE {staging.bad}")
         faulty = join(" OR ", [staging.fault(field) + " IS NOT NULL" for field in staging.fields])
-        found = Sql(f"INSERT INTO {staging.bad} SELECT ctid FROM {staging.table} WHERE ") + faulty
+        found = Sql(f"INSERT INTO {staging.bad} SELECT ctid, row_number() OVER () FROM {staging.table} WHERE ") + faulty
         cursor.execute(found.text, found.params)
         count = int(cursor.rowcount)
         if count:
             kept = _kept(staging, dataset, run)
             cursor.execute(kept.text, kept.params)
+            whole = keep_whole(staging, dataset, run)
+            cursor.execute(whole.text, whole.params)
             cursor.execute(f"DELETE FROM {staging.table} s USING {staging.bad} b WHERE s.ctid = b.place")
     return count
 
@@ -104,16 +108,19 @@ def _take_out_suspects(staging: Staging) -> None:
 
 def _kept(staging: Staging, dataset: Dataset, run: UUID) -> Sql:
     cells = [
-        Sql(f"(%s, s.{field.column}, %s::jsonb, ", (field.name, field.messages())) + staging.fault(field) + ")"
-        for field in staging.fields
+        Sql(f"(%s, s.{field.column}, %s::jsonb, ", (field.name, field.messages())) + staging.fault(field) + f", {nth})"
+        for nth, field in enumerate(staging.fields)
     ]
     return (
         Sql(
-            "INSERT INTO store_rejected (dataset_id, run, position, field, rule, message, value)"
-            f" SELECT %s, %s, s.{LINE}, f.name, f.rule, f.messages ->> f.rule, left(f.value, %s)"
+            "INSERT INTO store_rejected (dataset_id, run, number, position, field, rule, message, value)"
+            f" SELECT %s, %s, b.number, s.{LINE}, f.name, f.rule, f.messages ->> f.rule, left(f.value, %s)"
             f" FROM {staging.table} s JOIN {staging.bad} b ON s.ctid = b.place CROSS JOIN LATERAL (VALUES ",
             (dataset.pk, str(run), _MAX_VALUE),
         )
         + join(", ", cells)
-        + Sql(") f(name, value, messages, rule) WHERE f.rule IS NOT NULL ORDER BY s.ctid LIMIT %s", (MAX_KEPT,))
+        + Sql(
+            ") f(name, value, messages, rule, nth) WHERE f.rule IS NOT NULL ORDER BY b.number, f.nth LIMIT %s",
+            (MAX_KEPT,),
+        )
     )

@@ -29,7 +29,7 @@ class Staging:
     """The tables of one attempt of one run.
 
     ``table`` holds cells as text: ``_line`` is the record's place in the source, then a cell per field; ``bad`` the
-    places (``ctid``) of those of its rows that are taken out. ``rows`` holds typed rows; where ``is_first``, it is made
+    numbered places (``ctid``) of its rows that are taken out. ``rows`` holds typed rows; where ``is_first``, it is made
     so that it can become the dataset's own table. ``types`` are those of the source's columns, see ``is_vouched``.
     ``lacks`` are names of fields that the source has no more: they come without values. With a ``mark``, rows tell
     whether they are gone, and those that are come to stand in ``gone``.
@@ -103,7 +103,7 @@ def create(staging: Staging) -> None:
     drop(staging)
     with connection.cursor() as cursor:
         cursor.execute(table.text, table.params)
-        cursor.execute(f"CREATE UNLOGGED TABLE {staging.bad} (place tid)")
+        cursor.execute(f"CREATE UNLOGGED TABLE {staging.bad} (place tid, number bigint)")
 
 
 def copy_in(staging: Staging, chunks: Iterable[bytes], *, positioned: bool, types: tuple[str, ...] = ()) -> None:

@@ -14,11 +14,12 @@ from connectors.commands import drop_run, release_run
 from connectors.models import Run
 from connectors.permissions import require_loader
 from connectors.queries import pace_of
-from connectors.uploads import bring_file
+from connectors.rejects import owns_records
+from connectors.uploads import bring_file, retry_records
 from hub.accounts.caller import Caller
 from hub.errors import FieldError, HubError, Invalid
 from hub.query.catalogue import visible_datasets
-from hub.store.models import Rejected
+from hub.store.models import Quarantined, Rejected
 from hub.web.member import acts_on, for_members, may
 from hub.web.sentences import said
 
@@ -43,7 +44,7 @@ def runs(request: HttpRequest, caller: Caller) -> HttpResponseBase:
 def run(request: HttpRequest, caller: Caller, id: UUID) -> HttpResponseBase:
     """One run: its stages and counters, its error with what to do, and what it kept out."""
     thing = get_object_or_404(_runs(caller), pk=id)
-    owns = thing.stream.dataset.agency.code == caller.agency
+    owns = owns_records(caller, thing)
     rejects = Rejected.objects.filter(run=thing.pk).order_by("id")[:_REJECTS]
     is_part = request.headers.get("HX-Request") == "true"
     page = {
@@ -51,6 +52,7 @@ def run(request: HttpRequest, caller: Caller, id: UUID) -> HttpResponseBase:
         "pace": pace_of(thing),
         "rejects": rejects,
         "owns": owns,
+        "may_retry": owns and _is_kept(thing) and may(require_loader, caller, thing.stream),
         "is_moving": thing.status in Run.OPEN,
         "may_decide": thing.status == Run.Status.HELD and may(require_loader, caller, thing.stream),
     }
@@ -80,16 +82,21 @@ def upload(request: HttpRequest, caller: Caller, key: str) -> HttpResponseBase:
 @acts_on("run", "id")
 @for_members
 def decide(request: HttpRequest, caller: Caller, id: UUID, act: str) -> HttpResponseBase:
-    """A person's word on a held run: it goes on, or is dropped."""
+    """A person's word on a run: a held one goes on or is dropped, and what one kept out is tried again."""
     thing = get_object_or_404(_runs(caller), pk=id)
-    command = {"release": release_run, "drop": drop_run}.get(act)
+    command = {"release": release_run, "drop": drop_run, "retry": retry_records}.get(act)
     if command is None:
         raise Http404
     try:
-        command(actor=caller, run=thing)
+        going_on = command(actor=caller, run=thing)
     except HubError as error:
         messages.error(request, said(error.message, error.hint))
-    return redirect("run", id)
+        return redirect("run", id)
+    return redirect("run", going_on.pk)
+
+
+def _is_kept(run: Run) -> bool:
+    return Quarantined.objects.filter(run=run.pk, cells__isnull=False).exists()
 
 
 def _runs(caller: Caller) -> QuerySet[Run]:
