@@ -18,6 +18,8 @@ from tests.connectors.runs.conftest import logged, shown
 AT = "2020-01-01T00:00:00Z"
 DAY = "2020-01-01 00:00:00"
 CSV = f"id,name,at\n1,one,{AT}\n2,two,{AT}\n"
+LONG = "".join(f"{key},{'x' * 60},{AT}\n" for key in range(3, 40_000))
+"""More rows than come at once, so that what is wrong behind them is met in the middle of the load."""
 
 
 def record(key: int, name: str = "n") -> dict[str, Any]:
@@ -141,6 +143,12 @@ def test_empty_answer_takes_nothing_away(dataset: Dataset, run_of: RunOf, mode: 
         (
             "file",
             Reply(CSV.encode(), type="text/csv"),
+            Reply(f'{CSV}{LONG}40000,"on'.encode(), type="text/csv"),
+            "source-truncated",
+        ),
+        (
+            "file",
+            Reply(CSV.encode(), type="text/csv"),
             Reply(CSV.replace("one", "uno").encode(), type="text/csv", length=900),
             "source-truncated",
         ),
@@ -168,8 +176,8 @@ def test_answer_that_ends_in_the_middle_changes_nothing(
 def test_last_page_that_is_cut_leaves_out_the_first_ones_too(dataset: Dataset, run_of: RunOf) -> None:
     def answer(asked: Asked) -> Reply:
         if asked.params["page"] == "1":
-            return Reply(json.dumps([record(1)]).encode())
-        return Reply(json.dumps([record(2)]).encode()[:-4])
+            return Reply(json.dumps([record(key, "x" * 60) for key in range(20_000)]).encode())
+        return Reply(json.dumps([record(-1)]).encode()[:-4])
 
     with serving(answer) as served:
         source = source_of(dataset, served.url, paging={"kind": "page"})
