@@ -170,7 +170,13 @@ def _copy(staging: Staging, table: str, chunks: Iterable[bytes], options: str = 
     with connection.cursor() as cursor:
         columns = [LINE] * staging.is_positioned + [field.column for field in staging.given]
         statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN {options}"
-        cursor.copy_expert(statement, _Lines(chunks), size=1 << 20)
+        lines = _Lines(chunks)
+        try:
+            cursor.copy_expert(statement, lines, size=1 << 20)
+        except Exception:
+            if lines.error is not None:  # the driver tells of it as a failure of the hub's own database
+                raise lines.error from None
+            raise
 
 
 def _sorted_out(
@@ -257,8 +263,17 @@ class _Lines:
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks: Iterator[bytes] = iter(chunks)
         self._rest = memoryview(b"")
+        self.error: Exception | None = None
 
     def read(self, size: int) -> bytes:
+        """The next bytes; what goes wrong in making them is kept too, as the driver does not hand it on."""
+        try:
+            return self._read(size)
+        except Exception as error:
+            self.error = error
+            raise
+
+    def _read(self, size: int) -> bytes:
         while not self._rest:
             chunk = next(self._chunks, None)
             if chunk is None:
