@@ -82,7 +82,7 @@ def rows_sql(selection: Selection, row: str, *gate: Sql) -> Sql:
 
 def count_sql(selection: Selection, at_most: int | None) -> Sql:
     """How many rows the view has; counted no further than ``at_most``."""
-    inner = Sql(f"SELECT FROM {selection.table}") + _where(selection.where)
+    inner = Sql(f"SELECT FROM {selection.table}") + conjunction(selection.where)
     if at_most is not None:
         inner += Sql(" LIMIT %s", (at_most,))
     return "SELECT count(*) FROM (" + inner + ") v"
@@ -94,7 +94,7 @@ def _view(selection: Selection, gate: Sequence[Sql]) -> Sql:
     conditions = [*gate, *selection.where]
     if selection.after:
         conditions.append(_beyond(selection.order, selection.after))
-    view = "SELECT " + join(", ", cells) + f" FROM {selection.table}" + _where(conditions)
+    view = "SELECT " + join(", ", cells) + f" FROM {selection.table}" + conjunction(conditions)
     if selection.order:
         view += " ORDER BY " + join(", ", [_sorted(term) for term in selection.order])
     if selection.limit is not None:
@@ -102,7 +102,8 @@ def _view(selection: Selection, gate: Sequence[Sql]) -> Sql:
     return view + " OFFSET 0"
 
 
-def _where(conditions: Sequence[Sql]) -> Sql:
+def conjunction(conditions: Sequence[Sql]) -> Sql:
+    """``WHERE`` all of them."""
     if not conditions:
         return Sql("")
     return " WHERE " + join(" AND ", ["(" + condition + ")" for condition in conditions])
