@@ -4,6 +4,7 @@ import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -99,7 +100,7 @@ class Copy:
             del self.rows[key]
         else:
             assert self.rows.get(key) != change["row"], f"{key} is so already"
-            assert change["row"].items() >= change["key"].items()
+            assert all(_is_same(cell, change["row"][name]) for name, cell in change["key"].items())
             self.rows[key] = change["row"]
         return change["op"], key
 
@@ -107,3 +108,8 @@ class Copy:
         """Whether the copy holds what the reader may read, and nothing else."""
         order = [json.dumps(row, sort_keys=True) for row in self.rows.values()]
         return sorted(order) == sorted(json.dumps(row, sort_keys=True) for row in self.seen())
+
+
+def _is_same(cell: str, other: str) -> bool:
+    """Equal numbers are the same key, however they are written."""
+    return cell == other or Decimal(cell) == Decimal(other)

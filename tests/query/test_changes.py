@@ -288,3 +288,14 @@ def test_versions_are_found_by_an_index(load: Any, people: Dataset) -> None:
         indexed = {f"data.{name}" for (name,) in cursor.fetchall()}
 
     assert {relation.table, relation.change_log} <= indexed
+
+
+def test_key_that_is_written_otherwise_is_the_same_key(people: Dataset, copy: Copy) -> None:
+    Field.objects.filter(dataset=people, name="id").update(type="decimal")
+    load_rows(people, [{"id": "1.0", "town": "a"}, {"id": "2.50", "town": "b"}])
+    assert copy.take_all() == [("upsert", "1"), ("upsert", "2.5")]
+
+    load_rows(people, [{"id": "1.00", "town": "x"}])
+
+    assert copy.take_all() == [("upsert", "1"), ("delete", "2.5")]
+    assert copy.is_equal()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from hub.predicates import FieldType
 from hub.store.select.gate import PASSED
 from hub.store.select.relation import Shown, conjunction, json_row
+from hub.store.select.values import json_text
 from hub.store.sql import Sql, join
 from hub.store.tables import PHYSICAL_TYPES, VERSION
 
@@ -51,18 +52,18 @@ class Stretch:
 def changes_sql(stretch: Stretch, limit: int, *, numbers_as_strings: bool = False) -> Sql:
     """``SELECT`` of two columns: the text of a change, and the texts of its key; in the key's order, up to ``limit``.
 
-    One row for each key for which what the reader has differs from what it sees now. The sides are put one after the
-    other in the order of the key, so that a page need not look further than its last change.
+    One row for each key for which what the reader has differs from what it sees now. The sides come in the order of
+    the key and are put together in it, so that a page need not look further than its last change.
     """
     key = [f"o{i}" for i in range(len(stretch.key))]
-    names, order = ", ".join(f"o{i} AS f{i}" for i in range(len(key))), ", ".join(key)
-    sides = join(" UNION ALL ", [*_sides(stretch, numbers_as_strings)])
+    names = ", ".join(f"{_one_text(f'o{i}', field.type)} AS f{i}" for i, field in enumerate(stretch.key))
+    sides = join(" UNION ALL ", _sides(stretch, limit, numbers_as_strings))
     told = json_row(stretch.key, numbers_as_strings=numbers_as_strings)
     change = (
         f"""'{{"op":' || CASE WHEN now IS NULL THEN '"delete"' ELSE '"upsert"' END || ',"key":' || {told}"""
         """ || ',"row":' || coalesce(now, 'null') || '}'"""
     )
-    position = ", ".join(f"f{i}::text" for i in range(len(key)))
+    position, order = ", ".join(f"f{i}::text" for i in range(len(key))), ", ".join(key)
     return (
         f"SELECT {change} AS row, ARRAY[{position}]::text[] AS position FROM ("
         f"SELECT {names}, max(now) AS now FROM ("
@@ -72,29 +73,79 @@ def changes_sql(stretch: Stretch, limit: int, *, numbers_as_strings: bool = Fals
     )
 
 
-def _sides(stretch: Stretch, numbers_as_strings: bool) -> list[Sql]:
-    """What there is now, what of it the reader was given, and what it was given that has changed since."""
+def _one_text(key: str, type_: FieldType) -> str:
+    """The key in one form: equal numbers may be written in several, and which one is no change."""
+    return {"decimal": f"trim_scale({key})", "number": f"{key} + 0"}.get(type_, key)
 
-    def side(seeing: Seeing, source: Sql, conditions: Sequence[Sql], *, is_now: bool) -> Sql:
-        cells = [field.expression + f" AS f{i}" for i, field in enumerate(seeing.fields)]
-        cells += [field.expression + f" AS o{i}" for i, field in enumerate(stretch.key)]
-        row = f'({json_row(seeing.fields, numbers_as_strings=numbers_as_strings)}) COLLATE "C"'
-        other = 'NULL::text COLLATE "C"'
-        before, now = (other, row) if is_now else (row, other)
-        keys = ", ".join(f"o{i}" for i in range(len(stretch.key)))
-        view = "SELECT " + join(", ", cells) + " FROM " + source
-        view += conjunction([PASSED, *_range(stretch), *conditions, *seeing.where])
-        return f"SELECT {keys}, {before} AS before, {now} AS now FROM (" + view + ") v"
 
-    table, given = Sql(stretch.table), stretch.given
+def _sides(stretch: Stretch, limit: int, numbers_as_strings: bool) -> list[Sql]:
+    """What came since what the reader was given, what of that is gone, and what is only shown otherwise now."""
+
+    def text(seeing: Seeing) -> str:
+        return f'({json_row(seeing.fields, numbers_as_strings=numbers_as_strings)}) COLLATE "C"'
+
+    table, given, nothing = Sql(stretch.table), stretch.given, 'NULL::text COLLATE "C"'
+    now = text(stretch.seeing)
     if given is None:
-        return [side(stretch.seeing, table, [], is_now=True)]
+        return [_side(stretch, stretch.seeing, nothing, now, table, stretch.seeing.where, limit)]
     came_later, was_there = (Sql(f"{VERSION} {op} %s", (given.version,)) for op in (">", "<="))
     before = given.seeing or stretch.seeing
-    gone = side(before, _gone(stretch.log, before, given.version), [], is_now=False)
-    if given.seeing is None:
-        return [side(stretch.seeing, table, [came_later], is_now=True), gone]
-    return [side(stretch.seeing, table, [], is_now=True), side(before, table, [was_there], is_now=False), gone]
+    gone = _gone(stretch.log, before, given.version)
+    sides = [
+        _side(stretch, stretch.seeing, nothing, now, table, [came_later, *stretch.seeing.where]),
+        _side(stretch, before, text(before), nothing, gone, before.where),
+    ]
+    if given.seeing is not None:
+        had, has = (f"CASE WHEN seen {truth} THEN {{}} END" for truth in ("IS NOT TRUE", "IS TRUE"))
+        otherwise = [was_there, _shown_otherwise(given.seeing, stretch.seeing, numbers_as_strings)]
+        had, has = had.format("''::text COLLATE \"C\""), has.format(now)
+        sides.append(_side(stretch, stretch.seeing, had, has, table, otherwise, limit))
+    return sides
+
+
+def _side(
+    stretch: Stretch,
+    seeing: Seeing,
+    before: str,
+    now: str,
+    source: Sql,
+    conditions: Sequence[Sql],
+    limit: int | None = None,
+) -> Sql:
+    """Keys in their order with ``before`` and ``now``, which are made of the cells ``f0``, ``f1`` … and of ``seen``.
+
+    ``limit`` is for a side whose keys are on no other.
+    """
+    keys = ", ".join(f"o{i}" for i in range(len(stretch.key)))
+    cells = [field.expression + f" AS f{i}" for i, field in enumerate(seeing.fields)]
+    cells += [field.expression + f" AS o{i}" for i, field in enumerate(stretch.key)]
+    cells += [_is_seen(seeing) + " AS seen"] if " seen " in before + now else []
+    view = "SELECT " + join(", ", cells) + " FROM " + source + conjunction([PASSED, *_range(stretch), *conditions])
+    view += " ORDER BY " + join(", ", [field.expression for field in stretch.key])
+    if limit is not None:
+        view += Sql(" LIMIT %s", (limit,))
+    return f"SELECT {keys}, {before} AS before, {now} AS now FROM (" + view + ") v"
+
+
+def _is_seen(seeing: Seeing) -> Sql:
+    parts = ["(" + condition + ") IS TRUE" for condition in seeing.where]
+    return "(" + join(" AND ", parts) + ")" if parts else Sql("TRUE")
+
+
+def _shown_otherwise(before: Seeing, now: Seeing, numbers_as_strings: bool) -> Sql:
+    """Whether a row that is as it was is seen now and was not, or the other way, or is seen in another form."""
+
+    def text(field: Shown) -> Sql:
+        cell = json_text(field.expression.text, field.type, numbers_as_strings=numbers_as_strings)
+        return Sql(cell, field.expression.params)
+
+    had, has = _is_seen(before), _is_seen(now)
+    otherwise = had + " <> " + has
+    if [field.name for field in before.fields] != [field.name for field in now.fields]:
+        return otherwise + " OR " + has
+    pairs = [(text(one), text(other)) for one, other in zip(before.fields, now.fields, strict=True)]
+    cells = [one + " IS DISTINCT FROM " + other for one, other in pairs if one != other]
+    return otherwise + " OR " + has + " AND (" + join(" OR ", cells) + ")" if cells else otherwise
 
 
 def _gone(log: str, seeing: Seeing, version: int) -> Sql:
