@@ -96,10 +96,10 @@ def _sides(stretch: Stretch, limit: int, numbers_as_strings: bool) -> list[Sql]:
         _side(stretch, before, text(before), nothing, gone, before.where),
     ]
     if given.seeing is not None:
-        had, has = (f"CASE WHEN seen {truth} THEN {{}} END" for truth in ("IS NOT TRUE", "IS TRUE"))
+        was_told = """CASE WHEN NOT is_seen THEN '' COLLATE "C" END"""
+        is_told = f"CASE WHEN is_seen THEN {now} END"
         otherwise = [was_there, _shown_otherwise(given.seeing, stretch.seeing, numbers_as_strings)]
-        had, has = had.format("''::text COLLATE \"C\""), has.format(now)
-        sides.append(_side(stretch, stretch.seeing, had, has, table, otherwise, limit))
+        sides.append(_side(stretch, stretch.seeing, was_told, is_told, table, otherwise, limit))
     return sides
 
 
@@ -112,15 +112,15 @@ def _side(
     conditions: Sequence[Sql],
     limit: int | None = None,
 ) -> Sql:
-    """Keys in their order with ``before`` and ``now``, which are made of the cells ``f0``, ``f1`` … and of ``seen``.
+    """Keys in their order with ``before`` and ``now``, made of the cells ``f0``, ``f1`` … and of ``is_seen``.
 
     ``limit`` is for a side whose keys are on no other.
     """
     keys = ", ".join(f"o{i}" for i in range(len(stretch.key)))
     cells = [field.expression + f" AS f{i}" for i, field in enumerate(seeing.fields)]
     cells += [field.expression + f" AS o{i}" for i, field in enumerate(stretch.key)]
-    cells += [_is_seen(seeing) + " AS seen"] if " seen " in before + now else []
-    view = "SELECT " + join(", ", cells) + " FROM " + source + conjunction([PASSED, *_range(stretch), *conditions])
+    view = "SELECT " + join(", ", [*cells, _is_seen(seeing) + " AS is_seen"]) + " FROM " + source
+    view += conjunction([PASSED, *_range(stretch), *conditions])
     view += " ORDER BY " + join(", ", [field.expression for field in stretch.key])
     if limit is not None:
         view += Sql(" LIMIT %s", (limit,))
