@@ -1,7 +1,4 @@
-"""Keeps a copy of a dataset in DuckDB, up to date each time it is run.: HUB_TOKEN=hub_… python keep_a_copy.py URL KEY FILE
-
-The URL is the hub's, such as http://127.0.0.1:8000, the KEY a dataset's; the FILE is made where there is none.
-"""
+"""Keeps a copy of a dataset in DuckDB: HUB_TOKEN=hub_… python keep_a_copy.py http://127.0.0.1:8000 KEY FILE"""
 
 import json
 import os
