@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.whole.conftest import ROOT, WholeHub, started, stopped
+from tests.whole.conftest import ROOT, WholeHub, manage, started, stopped
 
 SCRIPT = ROOT / "docs" / "keep_a_copy.py"
 FIELDS = {
@@ -79,7 +79,7 @@ def test_copy_begins_again_where_its_position_is_unknown(hub: WholeHub, tmp_path
 
     stopped(hub)
     restored = tmp_path / "restored"
-    hub.manage("restore", str(tmp_path / "backup"), "--data", str(restored))
+    manage(restored, "restore", str(tmp_path / "backup"))
     again = started(restored, HUB_FILE_ROOTS=str(tmp_path / "files"))
     try:
         _load(again, random.Random(3))
