@@ -65,6 +65,13 @@ class Conflict(HubError):
     code = "conflict"
 
 
+class Gone(HubError):
+    """What the request goes on from is no longer known: start again from the beginning."""
+
+    status = 410
+    code = "gone"
+
+
 class TooMany(HubError):
     """The caller asks too often or for too much: come back after ``retry_after`` seconds."""
 

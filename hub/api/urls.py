@@ -18,6 +18,7 @@ urlpatterns = [
     path("datasets/<str:key>/uploads", datasets.Uploads.as_view()),
     path("datasets/<str:key>/rows", rows.Rows.as_view()),
     path("datasets/<str:key>/aggregate", rows.Aggregate.as_view()),
+    path("datasets/<str:key>/changes", rows.Changes.as_view()),
     path("datasets/<str:key>/rows/<path:row>", rows.Row.as_view()),
     path("connector-kinds", connectors.Kinds.as_view()),
     path("sources", connectors.Sources.as_view()),

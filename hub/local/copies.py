@@ -10,8 +10,11 @@ from pathlib import Path
 from hub.local import connection, postgres
 from hub.local.process import CannotStart
 from hub.local.supervisor import hold_data
+from hub.store.models import Sight
 
 _KEY = "secret.key"
+_RESTORED = "restored"
+"""Stands in the data folder from a restore to the first start after it."""
 
 
 def backup(target: Path) -> None:
@@ -51,7 +54,19 @@ def restore(source: Path) -> None:
         for place in (draft, *draft.rglob("*")):
             postgres.own(place)
         draft.chmod(0o700)
+        (connection.data_dir() / _RESTORED).touch()
         draft.rename(postgres.data())
+
+
+def forget_what_was_lost() -> None:
+    """After a restore, let readers of change feeds start again: they may have versions that the backup has not.
+
+    Versions count on from the backup's, so that nothing else would tell the lost ones from those that follow.
+    """
+    mark = connection.data_dir() / _RESTORED
+    if mark.exists():
+        Sight.objects.all().delete()
+        mark.unlink()
 
 
 def _check_embedded() -> None:

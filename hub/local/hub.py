@@ -16,6 +16,7 @@ from django.utils.timezone import now
 
 from connectors.queries import last_tick
 from hub.local import connection, postgres, valkey
+from hub.local.copies import forget_what_was_lost
 from hub.local.process import CannotStart
 from hub.local.supervisor import Child, Supervisor, check_port, hold_data, python, say_where
 from hub.store.roles import ensure_serving_role
@@ -95,6 +96,7 @@ def _start_engines(supervisor: Supervisor) -> None:
 def _prepare_database() -> None:
     call_command("migrate", interactive=False, verbosity=0)
     ensure_serving_role()
+    forget_what_was_lost()
 
 
 def _start_parts(supervisor: Supervisor, host: str, port: int, url: str) -> None:

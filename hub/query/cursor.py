@@ -1,4 +1,4 @@
-"""Page cursors: encrypted, and good only for the caller, query and decision they were made for."""
+"""Cursors and positions of feeds: encrypted, and good only for the caller and the question they were made for."""
 
 import base64
 import hashlib
@@ -22,11 +22,17 @@ def seal(position: tuple[str | None, ...], binding: str) -> str:
     return _fernet().encrypt(body).decode().rstrip("=")
 
 
-def unseal(cursor: str, binding: str) -> tuple[str | None, ...]:
-    """The position sealed in ``cursor``; raises ``Invalid`` (``cursor-invalid``) for any other binding."""
+def unseal(cursor: str, binding: str, lifetime: int | None = LIFETIME_SECONDS) -> tuple[str | None, ...]:
+    """The position sealed in ``cursor`` no more than ``lifetime`` seconds ago, None for ever.
+
+    Raises ``Invalid`` (``cursor-invalid``) for any other binding.
+    """
     try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        bound, *position = json.loads(_fernet().decrypt_at_time(padded.encode(), LIFETIME_SECONDS, int(time.time())))
+        padded = (cursor + "=" * (-len(cursor) % 4)).encode()
+        opened = (
+            _fernet().decrypt_at_time(padded, lifetime, int(time.time())) if lifetime else _fernet().decrypt(padded)
+        )
+        bound, *position = json.loads(opened)
     except (InvalidToken, ValueError):
         raise _foreign() from None
     if bound != _digest(binding):

@@ -69,14 +69,14 @@ def read_rows(caller: Caller, key: str, query: RowsQuery | AggregateQuery, purpo
     Raises ``NotFound``, ``Forbidden``, ``Invalid`` (names are resolved against the caller's own schema,
     or whose page is too large), ``Unauthenticated`` when the token has ended, ``Unavailable``.
     """
-    for view in _views(caller, key, purpose, query.mode):
+    for view in views_for(caller, key, purpose, query.mode):
         selection = wishes.select(view, query)
         reading = _reading(view, query.event, query, purpose)
         row = json_row(selection.fields, numbers_as_strings=query.numbers_as_strings)
-        answer = serve(audited(_held(view), reading, selection, row, _count_to(query)))
+        answer = serve(audited(pass_of(view), reading, selection, row, _count_to(query)))
         if answer is not None:
             return _page(view, query, reading, *answer)
-    raise _unsettled()
+    raise unsettled()
 
 
 def read_row(caller: Caller, key: str, values: tuple[str | None, ...], purpose: Purpose = NO_PURPOSE) -> RowsPage:
@@ -99,16 +99,16 @@ def read_row(caller: Caller, key: str, values: tuple[str | None, ...], purpose: 
 
 def stream_rows(caller: Caller, key: str, query: RowsQuery, purpose: Purpose = NO_PURPOSE) -> RowsStream:
     """The view as ``ndjson`` or ``csv``, up to ``query.limit`` rows; the opening event stands before this returns."""
-    for view in _views(caller, key, purpose):
+    for view in views_for(caller, key, purpose):
         selection = wishes.select(view, query)
         reading = _reading(view, "rows.stream", query, purpose)
-        answer = serve(opening(_held(view), reading))
+        answer = serve(opening(pass_of(view), reading))
         if answer is not None:
             return RowsStream(_chunks(view, query, selection, reading), answer[0], reading.id)
-    raise _unsettled()
+    raise unsettled()
 
 
-def _views(caller: Caller, key: str, purpose: Purpose, mode: Mode = "rows") -> Iterator[View]:
+def views_for(caller: Caller, key: str, purpose: Purpose, mode: Mode = "rows") -> Iterator[View]:
     """The view, and after each refusal of its pass a newer one of the caller as it is by then."""
     yield _opened(caller, key, purpose, mode)
     for _ in range(_ATTEMPTS):
@@ -126,7 +126,8 @@ def _opened(caller: Caller, key: str, purpose: Purpose, mode: Mode = "rows", *, 
         raise
 
 
-def _held(view: View) -> Pass:
+def pass_of(view: View) -> Pass:
+    """Under which state of the world the view was decided."""
     return Pass(view.place.relation, view.place.generation, view.caller.epoch, view.caller.token)
 
 
@@ -151,11 +152,7 @@ def _page(
     count: int | None,
 ) -> RowsPage:
     if not fits:
-        raise Invalid(
-            f"The page is larger than {MAX_PAGE >> 20} MiB.",
-            code=_TOO_LARGE,
-            hint="Ask for fewer rows or fields (limit, properties), or take a stream: limit=all, f=ndjson or f=csv.",
-        )
+        raise too_large("limit, properties")
     has_more = query.limit is not None and found > query.limit and position is not None
     return RowsPage(
         rows=rows or "",
@@ -173,8 +170,8 @@ def _chunks(view: View, query: RowsQuery, selection: Selection, reading: Reading
     try:
         yield head
         for _ in range(_ATTEMPTS):
-            with serve_stream(streamed(_held(view), selection, row)) as rows:
-                if serve(still_open(_held(view), pointer=True)) is not None:
+            with serve_stream(streamed(pass_of(view), selection, row)) as rows:
+                if serve(still_open(pass_of(view), pointer=True)) is not None:
                     watch = _Watch(view)
                     for chunk in rows:
                         watch.look_again()
@@ -184,7 +181,7 @@ def _chunks(view: View, query: RowsQuery, selection: Selection, reading: Reading
                     return
             view = _renewed(view)  # the pass was void when the rows were asked for: the cursor gives none
             selection = wishes.select(view, query)
-        raise _unsettled()
+        raise unsettled()
     except (Forbidden, NotFound, Unauthenticated):
         outcome = "revoked"
         raise
@@ -222,7 +219,7 @@ class _Watch:
     def _look(self) -> None:
         self._looked = time.monotonic()
         until = self._view.decision.until
-        if (until is not None and until <= now()) or serve(still_open(_held(self._view))) is None:
+        if (until is not None and until <= now()) or serve(still_open(pass_of(self._view))) is None:
             self._view = _renewed(self._view)
 
 
@@ -231,5 +228,15 @@ def _closing(reading: Reading, sent: int, outcome: str) -> Reading:
     return replace(reading, id=uuid4(), kind="rows.streamed", details=details)
 
 
-def _unsettled() -> Unavailable:
+def too_large(parameters: str) -> Invalid:
+    """The refusal of a page of too many bytes; ``parameters`` say how to ask for less."""
+    return Invalid(
+        f"The page is larger than {MAX_PAGE >> 20} MiB.",
+        code=_TOO_LARGE,
+        hint=f"Ask for less at once ({parameters}), or take a stream of rows: limit=all, f=ndjson or f=csv.",
+    )
+
+
+def unsettled() -> Unavailable:
+    """The refusal of a read that met a change of the rules each time it was tried."""
     return Unavailable("The rules on this dataset are changing at this moment.", hint="Ask again in a second.")

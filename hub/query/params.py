@@ -171,6 +171,34 @@ def _raise_first(errors: list[FieldError]) -> None:
         raise Invalid(errors[0].message, code="parameter-invalid", errors=errors)
 
 
+@dataclass(frozen=True, slots=True)
+class ChangesQuery:
+    """What is asked of a dataset's change feed; an empty ``since`` is the beginning."""
+
+    since: str = ""
+    limit: int = DEFAULT_LIMIT
+    numbers_as_strings: bool = False
+
+
+def parse_changes_query(params: Mapping[str, Sequence[str]]) -> ChangesQuery:
+    """Check ``params`` (every value a list); raises ``Invalid`` with a ``FieldError`` for each one at fault."""
+    errors: list[FieldError] = []
+    single = {name: values[-1] for name, values in params.items()}
+    for name, values in params.items():
+        if name not in ("since", "limit", "numbers"):
+            errors.append(FieldError(name, "parameter-invalid", f"There is no parameter {name}."))
+        elif len(values) > 1:
+            errors.append(FieldError(name, "repeated", f"The parameter {name} may be given once."))
+    query = ChangesQuery(
+        since=single.get("since", ""),
+        limit=_limit(single, "json", errors) or DEFAULT_LIMIT,
+        numbers_as_strings=_choice(single, "numbers", "exact", ("exact", "string"), errors) == "string",
+    )
+    if errors:
+        raise Invalid(errors[0].message, code="parameter-invalid", errors=errors)
+    return query
+
+
 def _accepted(accept: str) -> str:
     known = {"application/x-ndjson": "ndjson", "application/ndjson": "ndjson", "text/csv": "csv"}
     for part in accept.split(","):

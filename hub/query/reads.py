@@ -1,6 +1,6 @@
 """The reads that there were, taken from their events: who asked for what, and how often; no value of any query."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -11,9 +11,10 @@ from hub.audit.models import Event
 from hub.predicates import FilterError, names, parse
 from policies.facts import Mode
 
-_KINDS: Final = ("rows.read", "rows.aggregated", "rows.stream", "rows.refused")
+_KINDS: Final = ("rows.read", "rows.aggregated", "rows.stream", "rows.changes", "rows.refused")
 _SHAPE: Final = ("agency", "actor", "dataset", "kind")
 _SAID: Final = ("agreement", "mode", "properties", "groupby", "agg", "sortby", "filter", "equals")
+_MODES: Final[Mapping[str, Mode]] = {"rows.aggregated": "aggregate", "rows.changes": "changes"}
 MAX_SHAPES: Final = 5_000
 """How many kinds of like reads are told apart; the rarest beyond are left out."""
 
@@ -45,7 +46,7 @@ def past_reads(which: Q, since: datetime) -> tuple[int, list[Read]]:
 
 
 def _read(shape: dict[str, Any]) -> Read:
-    mode: Mode = "aggregate" if shape["kind"] == "rows.aggregated" else shape["details__mode"] or "rows"
+    mode: Mode = _MODES.get(shape["kind"]) or shape["details__mode"] or "rows"
     properties = shape["details__properties"] or ()
     return Read(
         agency=shape["agency"],

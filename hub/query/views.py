@@ -1,5 +1,6 @@
 """A dataset opened for one caller: the decision, and what it means for the dataset's table."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.utils.timezone import now
@@ -12,12 +13,12 @@ from hub.query.decisions import decided_anew
 from hub.query.kept import Kept
 from hub.store.connection import serve
 from hub.store.pseudonyms import ensure_hash_key, hash_key_name
-from hub.store.queries import Place, place_of
+from hub.store.queries import Column, Place, place_of
 from hub.store.select.conditions import condition
 from hub.store.select.relation import Selection, Shown, count_sql
 from hub.store.select.values import Masked, seen
 from hub.store.sql import Sql, join
-from policies.decision import Decision, FieldDecision
+from policies.decision import Decision, FieldDecision, RowPolicy
 from policies.facts import Mode
 
 COUNTED = 1_000_000
@@ -82,17 +83,15 @@ def _opened(caller: Caller, key: str, mode: Mode, agreement: str) -> View:
         primary_key=tuple(dataset.primary_key),
         place=place,
         fields=tuple(_shown(caller, dataset, place, field) for field in decision.seen_fields),
-        where=row_filter(decision, place),
+        where=row_filter(decision.rows, place.columns),
     )
 
 
 def _shown(caller: Caller, dataset: Dataset, place: Place, field: FieldDecision) -> Shown:
     column, access = place.columns[field.name], field.access
-    key = ""
-    if access.kind == "hash":
-        key = hash_key_name(caller.agency, dataset.key, field.name, field.facts.link)
-        ensure_hash_key(key)
-    mask = Masked(access.kind, access.head, access.tail, access.to or 0, key)
+    mask = mask_of(caller.agency, dataset.key, field)
+    if mask.key:
+        ensure_hash_key(mask.key)
     return Shown(
         name=field.name,
         type=field.seen_type,
@@ -102,24 +101,31 @@ def _shown(caller: Caller, dataset: Dataset, place: Place, field: FieldDecision)
     )
 
 
+def mask_of(agency: str, dataset: str, field: FieldDecision) -> Masked:
+    """How the field's cells are shown to ``agency``."""
+    access = field.access
+    key = hash_key_name(agency, dataset, field.name, field.facts.link) if access.kind == "hash" else ""
+    return Masked(access.kind, access.head, access.tail, access.to or 0, key)
+
+
 def count_visible(dataset: Dataset, decision: Decision) -> int:
     """How many rows the decision lets through; counted no further than ``COUNTED``."""
     if not decision.permit:
         return 0
     place = place_of(dataset)
-    counted = serve(count_sql(Selection(place.table, (), row_filter(decision, place)), COUNTED))
+    counted = serve(count_sql(Selection(place.table, (), row_filter(decision.rows, place.columns)), COUNTED))
     return int(counted[0]) if counted is not None else 0
 
 
-def row_filter(decision: Decision, place: Place) -> tuple[Sql, ...]:
+def row_filter(rows: RowPolicy, columns: Mapping[str, Column]) -> tuple[Sql, ...]:
     """Rows that some permit's filter admits and no prohibit's filter takes: a prohibit takes all but a plain false."""
 
     def sql(tree: Predicate) -> Sql:
-        return condition(tree, lambda name: Sql(place.columns[name].column))
+        return condition(tree, lambda name: Sql(columns[name].column))
 
-    parts = [sql(tree) + " IS FALSE" for tree in decision.rows.none_of]
-    if decision.rows.any_of != "all":
-        admitted = [sql(tree) for tree in decision.rows.any_of]
+    parts = [sql(tree) + " IS FALSE" for tree in rows.none_of]
+    if rows.any_of != "all":
+        admitted = [sql(tree) for tree in rows.any_of]
         parts.append(join(" OR ", admitted) if admitted else Sql("FALSE"))
     return tuple(parts)
 

@@ -71,11 +71,13 @@ def recorded(query: RowsQuery | AggregateQuery, purpose: str, agreement: str) ->
         details["filter"] = query.filter
     if query.sortby:
         details["sortby"] = [("-" if key.descending else "") + key.name for key in query.sortby]
-    if purpose:
-        details["purpose"] = purpose[:500]
-    if agreement:
-        details["agreement"] = agreement
-    return details
+    return {**details, **said_of(purpose, agreement)}
+
+
+def said_of(purpose: str, agreement: str) -> dict[str, str]:
+    """What the reader says that its read is for."""
+    said = {"purpose": purpose[:500], "agreement": agreement}
+    return {name: text for name, text in said.items() if text}
 
 
 def _properties(view: View, wished: tuple[str, ...]) -> tuple[Shown, ...]:

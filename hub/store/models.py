@@ -1,5 +1,7 @@
 """Where the rows of a dataset stand, the rows that could not come in, and the keys of pseudonyms."""
 
+import uuid
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.timezone import now
@@ -30,7 +32,12 @@ class Relation(models.Model):
 
     @property
     def change_log(self) -> str:
-        return f"data.d{self.pk}_log"
+        return change_log_of(self.pk)
+
+
+def change_log_of(relation: int) -> str:
+    """The table with the row before each update and deletion, and the version that it ended with."""
+    return f"data.d{relation}_log"
 
 
 class Quarantined(models.Model):
@@ -67,6 +74,21 @@ class Rejected(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["run", "id"], name="rejected_run")]
+
+
+class Sight(models.Model):
+    """How a decision showed a dataset, so that its feed can tell later what a reader was given; holds no row.
+
+    Positions of feeds name it by its random id: whoever empties the table makes every reader start again.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    relation = models.ForeignKey(Relation, on_delete=models.CASCADE, related_name="sights")
+    digest = models.CharField(max_length=64)
+    content = models.JSONField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["relation", "digest"], name="sight_once")]
 
 
 class HashKey(models.Model):

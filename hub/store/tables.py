@@ -45,13 +45,25 @@ def ensure_relation(dataset: Dataset) -> Relation:
         create_table(relation.table, fields)
         index_key(relation.table, dataset, fields)
         _execute(f"CREATE TABLE {relation.change_log} ({VERSION} integer NOT NULL, op text NOT NULL, before jsonb)")
+        _index_versions(relation)
         return relation
     present = columns_of(relation.table)
     added = [f"ADD COLUMN {_column(field)}" for field in fields if field.column not in present]
     if added:
         _execute(f"ALTER TABLE {relation.table} {', '.join(added)}")
     index_key(relation.table, dataset, fields)
+    _index_versions(relation)
     return relation
+
+
+def _index_versions(relation: Relation) -> None:
+    """What finds the rows and log entries of the last versions; a few pages, and next to nothing to keep."""
+    for table in (relation.table, relation.change_log):
+        name = table.removeprefix("data.")
+        _execute(
+            f"CREATE INDEX IF NOT EXISTS {name}_v ON {table} USING brin ({VERSION})"
+            " WITH (pages_per_range = 16, autosummarize = on)"
+        )
 
 
 _RANDOM = f"random({-(2**63)}, {2**63 - 1})"

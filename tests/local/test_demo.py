@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import pytest
 
@@ -67,16 +68,31 @@ def test_operations_centre_sees_neither_tail_numbers_nor_planes(demo: WholeHub) 
 
 
 def test_example_of_reading_works_as_documented(demo: WholeHub) -> None:
-    example = re.findall(r"```sh\n(curl.*?)```", (ROOT / "docs" / "read.md").read_text(), re.DOTALL)[0]
-    script = example.replace("127.0.0.1:8000", f"127.0.0.1:{demo.port}")
-    environment = {**os.environ, "TOKEN": demo.token("ops", "dashboard")}
-
-    said = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, check=True).stdout
+    rows = _example(demo, 0)["data"]
 
     with data.flights() as flights:
-        rows = csv.DictReader(io.TextIOWrapper(flights, encoding="utf-8"))
-        delays = [int(row["dep_delay"]) for row in rows if row["carrier"] in ("AA", "DL") and row["dep_delay"] != "NA"]
-    assert [row["dep_delay"] for row in json.loads(said)["data"]] == sorted(delays, reverse=True)[:3]
+        source = csv.DictReader(io.TextIOWrapper(flights, encoding="utf-8"))
+        delays = [
+            int(row["dep_delay"]) for row in source if row["carrier"] in ("AA", "DL") and row["dep_delay"] != "NA"
+        ]
+    assert [row["dep_delay"] for row in rows] == sorted(delays, reverse=True)[:3]
+
+
+def test_example_of_a_change_feed_works_as_documented(demo: WholeHub) -> None:
+    first = _example(demo, 1)
+
+    assert [change["op"] for change in first["data"]] == ["upsert", "upsert"]
+    assert all(change["row"].items() >= change["key"].items() for change in first["data"])
+    assert first["page"]["next"]
+
+
+def _example(demo: WholeHub, number: int) -> Any:
+    """What the command answers that stands in this place of the document for readers."""
+    example = re.findall(r"```sh\n(curl.*?)```", (ROOT / "docs" / "read.md").read_text(), re.DOTALL)[number]
+    script = example.replace("127.0.0.1:8000", f"127.0.0.1:{demo.port}")
+    environment = {**os.environ, "TOKEN": demo.token("ops", "dashboard")}
+    said = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, check=True).stdout
+    return json.loads(said)
 
 
 def test_demo_that_is_to_run_once_stops_by_itself_and_tells_the_same_again(tmp_path: Path) -> None:

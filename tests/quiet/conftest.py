@@ -53,7 +53,7 @@ def _ask_all(world: World, *, is_changing: bool) -> Answers:
     member, publisher, head = people = [Tape(world.member(name), made) for name in ("member", "desk", "head")]
     passer_by, ids = Tape(Browser(), set()), world.ids()
     corpus.ask_openly(reader)
-    held = corpus.hold(reader)
+    held, positions = corpus.hold(reader), corpus.follow(reader)
     with thinned([reader, desk, *people], SHARE):
         corpus.ask_catalogue(reader)
         _visit(people, ids)
@@ -63,6 +63,7 @@ def _ask_all(world: World, *, is_changing: bool) -> Answers:
         doors.name_things(desk)
     world.load_again(Hidden(world.hidden.mark, world.seed + 1_000) if is_changing else None)
     corpus.go_on(reader, held)
+    corpus.follow_on(reader, positions)
     corpus.ask_openly(reader)
     with thinned(people, SHARE):
         for person in people:

@@ -47,7 +47,7 @@ _STEPS = ("submit", "approve", "return", "retire")
 _AGREEMENTS = {"dot.cases": "ops-cases", "dot.permits": "ops-permits"}
 
 Held = dict[str, tuple[str, dict[str, str], list[str], str]]
-"""By dataset and agreement: address, headers, cursors and tag of reads that may be gone on with later."""
+"""By dataset and agreement: address, headers, cursors or positions, and tag of reads to be gone on with later."""
 
 
 def under(key: str) -> tuple[dict[str, str], ...]:
@@ -130,6 +130,40 @@ def go_on(tape: Tape, held: Held) -> None:
         tape.get(f"datasets/{key}/rows", {"cursor": cursor})
 
 
+def follow(tape: Tape) -> Held:
+    """Keep copies of all datasets by their change feeds, page by page until one is empty; the positions on the way."""
+    positions: Held = {}
+    for key in FIELDS:
+        for headers in under(key):
+            address = f"datasets/{key}/changes"
+            tape.get(address, {"limit": "10000", "numbers": "string"}, **headers)
+            positions[f"{key} {headers}"] = (address, headers, _followed(tape, address, "", **headers), "")
+    return positions
+
+
+def follow_on(tape: Tape, positions: Held) -> None:
+    """Go on from positions at the beginning, midway and at the end, to the end; and from those of another feed."""
+    for address, headers, kept, _ in positions.values():
+        for since in dict.fromkeys((*kept[:1], *kept[len(kept) // 2 :][:1], *kept[-1:])):
+            _followed(tape, address, since, **headers)
+    everything = [since for _, _, kept, _ in positions.values() for since in kept]
+    for key, since in zip(FIELDS, everything, strict=False):
+        tape.get(f"datasets/{key}/changes", {"since": since})
+
+
+def _followed(tape: Tape, address: str, since: str, **headers: str) -> list[str]:
+    positions: list[str] = []
+    while len(positions) < 100:
+        reply = tape.get(address, {"limit": "7", **({"since": since} if since else {})}, **headers)
+        if reply.status != 200:
+            return positions
+        since = reply.json["page"]["next"]
+        positions.append(since)
+        if not reply.json["data"]:
+            return positions
+    raise AssertionError(f"{address} has no end")
+
+
 def hidden_names(of: str) -> list[str]:
     return [f"{mark}{of}" for mark in MARKS] + [f"no{of}"]
 
@@ -145,10 +179,12 @@ def probe(tape: Tape, draw: random.Random, size: int) -> None:
             for name in draw.sample(names, min(size, len(names))):
                 for params in ({"groupby": name}, {"agg": f"max:{name}"}, {"groupby": "label", "sortby": name}):
                     tape.get(f"datasets/{key}/aggregate", params, **headers)
+            for name in names:
+                tape.get(f"datasets/{key}/changes", {name: "1"}, **headers)
             for number in (1, 2, 3, 4, 5, 777_000_100, *hidden_names("code0")):
                 tape.get(f"datasets/{key}/rows/{number}", **headers)
     for key, agreement in product(FIELDS, (*hidden_names("deal0"), "dot::zqadeal0", "dot::ops-cases", "ops-cases")):
-        for part in ("/access", "/rows"):
+        for part in ("/access", "/rows", "/changes"):
             tape.get(f"datasets/{key}{part}", Hub_Agreement=agreement)
 
 
@@ -156,7 +192,7 @@ def _probe_things(tape: Tape) -> None:
     vaults = [f"{agency}.{name}" for agency in ("dot", "met") for name in hidden_names("vault")]
     drafts = [f"dot.{name}" for name in hidden_names("draft")]
     for key in (*vaults, *drafts):
-        rows = ("/rows", "/rows/1", "/rows?f=csv&limit=all", "/aggregate")
+        rows = ("/rows", "/rows/1", "/rows?f=csv&limit=all", "/aggregate", "/changes")
         for part in ("", "/access", "/schema", *rows, "/access?as=agency:ops"):
             tape.get(f"datasets/{key}{part}")
         tape.get(f"datasets/{key}/rows", Hub_Agreement="ops-cases")

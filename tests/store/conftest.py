@@ -1,19 +1,15 @@
 """A dataset to load into, and a short way to load text cells."""
 
 from collections.abc import Callable, Sequence
-from uuid import uuid4
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 
-from connectors.base import copy_lines
 from hub.accounts.models import Agency
 from hub.catalog.models import Dataset, Field
-from hub.store.intake import quarantine, staging
-from hub.store.intake.contract import contract_of
-from hub.store.intake.load import Mode, Outcome, publish
-from hub.store.intake.staging import Staging
+from hub.store.intake.load import Outcome
 from hub.store.models import Relation
+from tests.feeds import load_cells
 
 Row = Sequence[str | None]
 Load = Callable[..., Outcome]
@@ -32,19 +28,7 @@ def dataset(transactional_db: None) -> Dataset:
 def load() -> Load:
     """Load rows of cells, each with its number as its line, and answer what came of it."""
 
-    def loaded(dataset: Dataset, rows: Sequence[Row], mode: Mode = "replace") -> Outcome:
-        run = uuid4()
-        into = Staging(f"r{run.hex}_1", contract_of(dataset))
-        staging.create(into)
-        lines = copy_lines([(str(number), *row) for number, row in enumerate(rows, start=1)])
-        staging.copy_in(into, [lines[:10], lines[10:]], positioned=True)
-        quarantine.check(into, dataset, run)
-        with transaction.atomic():
-            outcome = publish(into, dataset, mode, run)
-        staging.drop(into)
-        return outcome
-
-    return loaded
+    return load_cells
 
 
 @pytest.fixture

@@ -18,8 +18,15 @@ from hub.api.errors import MEDIA_TYPE, MethodNotAllowed, problem
 from hub.api.schema import HubSchema, Problem
 from hub.api.throttling import spend_request
 from hub.errors import HubError, Invalid, NotFound
+from hub.query.changes import read_changes
 from hub.query.door import Purpose, RowsPage, RowsStream, read_row, read_rows, stream_rows
-from hub.query.params import AggregateQuery, RowsQuery, parse_aggregate_query, parse_rows_query
+from hub.query.params import (
+    AggregateQuery,
+    RowsQuery,
+    parse_aggregate_query,
+    parse_changes_query,
+    parse_rows_query,
+)
 
 _MEDIA_TYPES = {"csv": "text/csv; charset=utf-8; header=present", "ndjson": "application/x-ndjson"}
 _SENT = [
@@ -157,6 +164,58 @@ class Row(_Bare):
             raise Invalid(f"There is no parameter {name}.", code="parameter-invalid")
         page = read_row(caller, key, key_values(row), _purpose(request))
         return _conditional(request, page, lambda: page.rows)
+
+
+_CHANGES_SCHEMA = {
+    "type": "object",
+    "required": ["data", "page"],
+    "properties": {
+        "data": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["op", "key", "row"],
+                "properties": {
+                    "op": {"type": "string", "enum": ["upsert", "delete"]},
+                    "key": {"type": "object"},
+                    "row": {"type": ["object", "null"], "description": "As you see it now; null for a delete."},
+                },
+            },
+        },
+        "page": {"type": "object", "required": ["next"], "properties": {"next": {"type": "string"}}},
+    },
+}
+
+
+class Changes(_Bare):
+    """A page of what a reader who keeps a copy has to do to it."""
+
+    @extend_schema(
+        summary="Follow the changes of a dataset",
+        parameters=[
+            _parameter("since", "Where to go on: `page.next` of the page before, however long ago; the start without."),
+            _parameter("limit", "From 1 to 10000; 100 without."),
+            _parameter("numbers", "`string`: integers and decimals as strings.", enum=["exact", "string"]),
+            *_SENT[:2],
+            OpenApiParameter(
+                "Hub-Receipt",
+                str,
+                OpenApiParameter.HEADER,
+                response=[200],
+                description="The audit event of this read.",
+            ),
+        ],
+        responses={
+            (200, "application/json"): _CHANGES_SCHEMA,
+            **{(status, MEDIA_TYPE): Problem for status in (403, 409, 410)},
+        },
+    )
+    def get(self, request: HttpRequest, caller: Any, key: str) -> HttpResponseBase:
+        query = parse_changes_query(dict(request.GET.lists()))
+        page = read_changes(caller, key, query, _purpose(request))
+        body = f'{{"data":[{page.changes}],"page":{{"next":{json.dumps(page.next)}}}}}'
+        headers = {"Hub-Receipt": str(page.receipt), **_SHARED}
+        return HttpResponse(body, content_type="application/json", headers=headers)
 
 
 def key_values(text: str) -> tuple[str | None, ...]:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from hub.store.select.relation import Selection, count_sql, rows_sql
@@ -11,6 +11,10 @@ from hub.store.sql import Sql
 
 MAX_PAGE = 64 << 20
 """Bytes of a page's rows; PostgreSQL makes no text of more than 1 GB."""
+
+PASSED: Final = Sql("SELECT true FROM gate")
+"""The condition on every row: the pass of the statement holds."""
+NOT_COUNTED: Final = Sql("NULL::bigint")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +49,17 @@ def audited(held: Pass, reading: Reading, selection: Selection, row: str, count_
     """
     limit = selection.limit or 0
     looked_further = replace(selection, limit=limit + 1)
-    counted = Sql("NULL::bigint") if count_to is None else "(" + count_sql(selection, count_to or None) + ")"
+    counted = NOT_COUNTED if count_to is None else "(" + count_sql(selection, count_to or None) + ")"
+    return audited_page(held, reading, rows_sql(looked_further, row, PASSED), limit, counted)
+
+
+def audited_page(held: Pass, reading: Reading, page: Sql, limit: int, counted: Sql = NOT_COUNTED) -> Sql:
+    """The same for any ``page`` of texts and positions that holds ``PASSED`` and looks one further than ``limit``."""
     return (
         "WITH gate AS MATERIALIZED ("
         + _gate(held)
         + "), page AS MATERIALIZED ("
-        + rows_sql(looked_further, row, Sql("SELECT true FROM gate"))
+        + page
         + Sql("), shown AS (SELECT row FROM page LIMIT %s), size AS MATERIALIZED (", (limit,))
         + Sql("SELECT count(*) AS rows, coalesce(sum(octet_length(row)), 0) <= %s AS fits FROM shown", (MAX_PAGE,))
         + "), event AS ("
@@ -80,7 +89,7 @@ def opening(held: Pass, reading: Reading) -> Sql:
 
 def streamed(held: Pass, selection: Selection, row: str) -> Sql:
     """The rows of a stream; none when the pass is void at this statement, which ``still_open`` then tells."""
-    return "WITH gate AS MATERIALIZED (" + _gate(held) + ") " + rows_sql(selection, row, Sql("SELECT true FROM gate"))
+    return "WITH gate AS MATERIALIZED (" + _gate(held) + ") " + rows_sql(selection, row, PASSED)
 
 
 def still_open(held: Pass, *, pointer: bool = False) -> Sql:

@@ -88,7 +88,7 @@ def rows_sql(selection: Selection, row: str, *gate: Sql) -> Sql:
 
 def count_sql(selection: Selection, at_most: int | None) -> Sql:
     """How many rows the view has; counted no further than ``at_most``."""
-    inner = Sql(f"SELECT FROM {selection.table}") + _where(selection.where) + _grouped(selection)
+    inner = Sql(f"SELECT FROM {selection.table}") + conjunction(selection.where) + _grouped(selection)
     if at_most is not None:
         inner += Sql(" LIMIT %s", (at_most,))
     return "SELECT count(*) FROM (" + inner + ") v"
@@ -98,12 +98,12 @@ def _view(selection: Selection, gate: Sequence[Sql]) -> Sql:
     cells = [field.expression + f" AS f{i}" for i, field in enumerate(selection.fields)]
     cells += [term.field.expression + f" AS o{i}" for i, term in enumerate(selection.order)]
     conditions = [*gate, *selection.where]
-    beyond = [_beyond(selection.order, selection.after)] if selection.after else []
+    behind = [beyond(selection.order, selection.after)] if selection.after else []
     if selection.groups is None:
-        conditions += beyond
-    view = "SELECT " + join(", ", cells) + f" FROM {selection.table}" + _where(conditions) + _grouped(selection)
-    if selection.groups is not None and beyond:
-        view += " HAVING " + beyond[0]
+        conditions += behind
+    view = "SELECT " + join(", ", cells) + f" FROM {selection.table}" + conjunction(conditions) + _grouped(selection)
+    if selection.groups is not None and behind:
+        view += " HAVING " + behind[0]
     if selection.order:
         view += " ORDER BY " + join(", ", [_sorted(term) for term in selection.order])
     if selection.limit is not None:
@@ -111,7 +111,8 @@ def _view(selection: Selection, gate: Sequence[Sql]) -> Sql:
     return view + " OFFSET 0"
 
 
-def _where(conditions: Sequence[Sql]) -> Sql:
+def conjunction(conditions: Sequence[Sql]) -> Sql:
+    """``WHERE`` all of them."""
     if not conditions:
         return Sql("")
     return " WHERE " + join(" AND ", ["(" + condition + ")" for condition in conditions])
@@ -127,7 +128,7 @@ def _sorted(term: Order) -> Sql:
     return term.field.expression + (" DESC NULLS LAST" if term.descending else "")
 
 
-def _beyond(order: Sequence[Order], after: Sequence[str | None]) -> Sql:
+def beyond(order: Sequence[Order], after: Sequence[str | None]) -> Sql:
     """Rows behind the position ``after``; a row comparison of the first terms, as far as an index can follow it."""
     terms = list(zip(order, after, strict=True))
     followed = list(takewhile(lambda term: term[0].field.never_null and not term[0].descending, terms))

@@ -1,0 +1,130 @@
+"""The reference consumer of docs/ keeps a copy that is equal after loads and changes of policy, on a running hub."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from tests.whole.conftest import ROOT, WholeHub, manage, started, stopped
+
+SCRIPT = ROOT / "docs" / "keep_a_copy.py"
+FIELDS = {
+    "id": "integer",
+    "站": "string",
+    "paid": "decimal",
+    "ratio": "number",
+    "at": "datetime",
+    "day": "date",
+    "ok": "boolean",
+    "pilot": "string",
+}
+MANIFEST = """
+agency: [{code: dot, name: Transport}, {code: ops, name: Operations}]
+client: [{agency: dot, name: app}, {agency: ops, name: app}]
+source: [{key: files, agency: dot, kind: file, config: {url: "file://FOLDER/"}}]
+dataset:
+- key: dot.trips
+  title: Trips
+  primary_key: [站, id]
+  sensitivity: public
+  field: [FIELDS]
+stream: [{key: trips, source: files, dataset: dot.trips, select: {path: trips.csv}}]
+"""
+POLICIES = (
+    {"target": "dot.trips", "effect": "prohibit", "filter": "id > 30"},
+    {"target": "dot.trips", "effect": "prohibit", "filter": "站 = 'b'", "party": "agency:ops"},
+    {"target": "dot.trips#pilot", "access": "hash"},
+    {"target": "dot.trips#paid", "access": {"kind": "round", "to": 10}},
+    {"target": "dot.trips#at", "access": "hidden"},
+)
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[WholeHub]:
+    (tmp_path / "files").mkdir()
+    running = started(tmp_path / "hub", HUB_FILE_ROOTS=str(tmp_path / "files"))
+    yield running
+    stopped(running)
+
+
+def test_copy_is_equal_after_loads_and_changes_of_policy(hub: WholeHub, tmp_path: Path) -> None:
+    draw, copies = random.Random(5), tmp_path
+    declared = ", ".join(f"{{name: {name}, type: {type_}}}" for name, type_ in FIELDS.items())
+    _apply(hub, MANIFEST.replace("FOLDER", str(tmp_path / "files")).replace("FIELDS", declared))
+    tokens = {agency: hub.token(agency, "app") for agency in ("dot", "ops")}
+    for step in range(6):
+        _load(hub, draw)
+        if step % 2:
+            _apply(hub, json.dumps({"rule": [_rule(draw)]}))
+        for agency, token in tokens.items():
+            if draw.random() < 0.7 or step == 5:
+                assert _kept(hub, token, copies / f"{agency}.duckdb") == _read(hub, token)
+
+
+def test_copy_begins_again_where_its_position_is_unknown(hub: WholeHub, tmp_path: Path) -> None:
+    declared = ", ".join(f"{{name: {name}, type: {type_}}}" for name, type_ in FIELDS.items())
+    _apply(hub, MANIFEST.replace("FOLDER", str(tmp_path / "files")).replace("FIELDS", declared))
+    _load(hub, random.Random(1))
+    token, copy = hub.token("ops", "app"), tmp_path / "ops.duckdb"
+    hub.manage("backup", str(tmp_path / "backup"))
+    _load(hub, random.Random(2))
+    assert _kept(hub, token, copy) == _read(hub, token)
+
+    stopped(hub)
+    restored = tmp_path / "restored"
+    manage(restored, "restore", str(tmp_path / "backup"))
+    again = started(restored, HUB_FILE_ROOTS=str(tmp_path / "files"))
+    try:
+        _load(again, random.Random(3))
+        assert _kept(again, token, copy) == _read(again, token)
+    finally:
+        stopped(again)
+
+
+def _apply(hub: WholeHub, manifest: str) -> None:
+    path = hub.folder.parent / "hub.yaml"
+    path.write_text(manifest)
+    hub.manage("apply", str(path))
+
+
+def _load(hub: WholeHub, draw: random.Random) -> None:
+    lines = [",".join(FIELDS)]
+    for id in draw.sample(range(1, 41), draw.randint(25, 35)):
+        for station in draw.sample("abc", 2):
+            cells = [id, station, draw.choice(["-7", "1.50", "12345678901234567890.25"]), draw.choice([0.1, 2.5e30])]
+            cells += [f"2020-01-0{draw.randint(1, 3)}T05:00:00Z", "2020-02-29", draw.choice(["true", "false"])]
+            lines.append(",".join(map(str, [*cells, draw.choice(["Ann", "O'Hara", "李"])])))
+    (hub.folder.parent / "files" / "trips.csv").write_text("\n".join(lines) + "\n")
+    hub.manage("sync", "trips", "--wait")
+
+
+def _rule(draw: random.Random) -> dict[str, Any]:
+    """One of the rules, anew or retired."""
+    number = draw.randrange(len(POLICIES))
+    return {"key": f"r{number}", "party": "everyone", "reason": "R", **POLICIES[number], "retire": draw.random() < 0.4}
+
+
+def _kept(hub: WholeHub, token: str, copy: Path) -> list[dict[str, Any]]:
+    """The copy after the script has run, by key."""
+    argv = [sys.executable, str(SCRIPT), hub.url, "dot.trips", str(copy)]
+    done = subprocess.run(
+        argv, env={**os.environ, "HUB_TOKEN": token}, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    with duckdb.connect(str(copy)) as opened:
+        rows = [json.loads(row) for (row,) in opened.execute("SELECT row FROM copy").fetchall()]
+        shown = opened.execute('SELECT DISTINCT id FROM "rows"').fetchall()
+    assert {id for (id,) in shown} == {int(row["id"]) for row in rows}
+    return sorted(rows, key=lambda row: (row["站"], int(row["id"])))
+
+
+def _read(hub: WholeHub, token: str) -> list[dict[str, Any]]:
+    rows = hub.get("/datasets/dot.trips/rows", token, limit="10000", numbers="string").json()["data"]
+    return sorted(rows, key=lambda row: (row["站"], int(row["id"])))
