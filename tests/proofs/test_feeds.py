@@ -19,7 +19,7 @@ from tests.proofs import values
 from tests.proofs.generated import how_many
 
 KEYS = (("id",), ("zone", "id"), ("day", "zone"))
-ZONES = ("", "a", "A", "浦", "it's", '"', "a,b", "\\", "z" * 30)
+ZONES = (None, "", "a", "A", "浦", "it's", '"', "a,b", "\\", "z" * 30)
 TYPES: Mapping[str, Any] = {**values.TYPES, "zone": "string"}
 pytestmark = pytest.mark.timeout(1200)
 
@@ -49,7 +49,7 @@ class FedHub:
         chosen = {key: self._changed(row) for key, row in self.rows.items() if self.random.random() < 0.8}
         for _ in range(self.random.randrange(6)):
             row = {**values.row(self.random, self.random.randrange(25)), "zone": self.random.choice(ZONES)}
-            row["day"] = self.random.choice(values.VALUES["date"])
+            row["day"] = self.random.choice((None, *values.VALUES["date"]))
             chosen[tuple(row[name] for name in self.key)] = row
         if mode == "replace" and self.random.random() < 0.06:
             chosen = {}
