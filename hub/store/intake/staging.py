@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Final
 
+import psycopg2
 from django.db import DataError, connection, transaction
 
 from hub.store.intake import direct
@@ -170,7 +171,13 @@ def _copy(staging: Staging, table: str, chunks: Iterable[bytes], options: str = 
     with connection.cursor() as cursor:
         columns = [LINE] * staging.is_positioned + [field.column for field in staging.given]
         statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN {options}"
-        cursor.copy_expert(statement, _Lines(chunks), size=1 << 20)
+        lines = _Lines(chunks)
+        try:
+            cursor.copy_expert(statement, lines, size=1 << 20)
+        except psycopg2.Error:
+            if lines.error is not None:
+                raise lines.error from None
+            raise
 
 
 def _sorted_out(
@@ -252,17 +259,28 @@ def sweep(kept: Iterable[str]) -> int:
 
 
 class _Lines:
-    """Chunks of bytes as the file that psycopg2 reads from."""
+    """Chunks of bytes as the file that psycopg2 reads from.
+
+    ``error`` is what broke them off: psycopg2 itself would only say that somebody cancelled.
+    """
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks: Iterator[bytes] = iter(chunks)
+        self.error: BaseException | None = None
         self._rest = memoryview(b"")
 
     def read(self, size: int) -> bytes:
         while not self._rest:
-            chunk = next(self._chunks, None)
+            chunk = self._next()
             if chunk is None:
                 return b""
             self._rest = memoryview(chunk)
         taken, self._rest = self._rest[:size], self._rest[size:]
         return taken.tobytes()
+
+    def _next(self) -> bytes | None:
+        try:
+            return next(self._chunks, None)
+        except BaseException as error:
+            self.error = error
+            raise
