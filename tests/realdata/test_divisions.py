@@ -1,4 +1,4 @@
-"""China's administrative divisions, from files as they are to what the API gives: every cell, whoever names the fields."""
+"""China's administrative divisions, from files as they are to what the API gives: every cell, whoever names fields."""
 
 import csv
 import json
