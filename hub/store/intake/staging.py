@@ -8,7 +8,6 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Final
 
-import psycopg2
 from django.db import DataError, connection, transaction
 
 from hub.store.intake import direct
@@ -174,8 +173,8 @@ def _copy(staging: Staging, table: str, chunks: Iterable[bytes], options: str = 
         lines = _Lines(chunks)
         try:
             cursor.copy_expert(statement, lines, size=1 << 20)
-        except psycopg2.Error:
-            if lines.error is not None:
+        except Exception:
+            if lines.error is not None:  # the driver tells of it as a failure of the hub's own database
                 raise lines.error from None
             raise
 
@@ -259,28 +258,26 @@ def sweep(kept: Iterable[str]) -> int:
 
 
 class _Lines:
-    """Chunks of bytes as the file that psycopg2 reads from.
-
-    ``error`` is what broke them off: psycopg2 itself would only say that somebody cancelled.
-    """
+    """Chunks of bytes as the file that psycopg2 reads from."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks: Iterator[bytes] = iter(chunks)
-        self.error: BaseException | None = None
         self._rest = memoryview(b"")
+        self.error: Exception | None = None
 
     def read(self, size: int) -> bytes:
+        """The next bytes; what goes wrong in making them is kept too, as the driver does not hand it on."""
+        try:
+            return self._read(size)
+        except Exception as error:
+            self.error = error
+            raise
+
+    def _read(self, size: int) -> bytes:
         while not self._rest:
-            chunk = self._next()
+            chunk = next(self._chunks, None)
             if chunk is None:
                 return b""
             self._rest = memoryview(chunk)
         taken, self._rest = self._rest[:size], self._rest[size:]
         return taken.tobytes()
-
-    def _next(self) -> bytes | None:
-        try:
-            return next(self._chunks, None)
-        except BaseException as error:
-            self.error = error
-            raise
