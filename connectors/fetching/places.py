@@ -115,7 +115,7 @@ class Disk(Place):
         """Size and time of the last change, to the digit."""
         told = {}
         for path in paths:
-            with suppress(FileNotFoundError):
+            with suppress(OSError):  # opening it tells what is wrong
                 about = self._inside(path).stat()
                 told[path] = f"{about.st_size} bytes, {about.st_mtime_ns}"
         return told
