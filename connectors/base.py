@@ -56,6 +56,7 @@ class Batch:
     written of a value of it, in ISO style and UTC. Empty where nothing is known of the cells; the same in all batches.
     ``offered`` are all columns that the source has now, wanted or not, by the names of fields that they would become,
     each with its type where the source knows types; told in the first batch.
+    ``state`` is what to hand in next time, once this batch and all before it are published; the last one counts.
     """
 
     columns: tuple[str, ...]
@@ -65,6 +66,7 @@ class Batch:
     rejects: tuple[Reject, ...] = ()
     types: tuple[str, ...] = ()
     offered: Mapping[str, str] = field(default_factory=dict)
+    state: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +74,16 @@ class Extract:
     """What a stream asks of its source: ``select`` as configured, and for an incremental read ``cursor`` and ``since``.
 
     ``columns`` are the names of the dataset's fields, which the source must offer; empty when they are to be
-    discovered. ``since`` is the text of the greatest cursor value loaded, or None for everything.
+    discovered. ``since`` is the text of the greatest cursor value loaded, or None for everything. ``state`` is the last
+    one that the kind itself gave with a batch that was published, as JSON; empty to begin with, None where everything
+    is to be read and no state is kept.
     """
 
     select: Mapping[str, Any]
     columns: tuple[str, ...] = ()
     cursor: str | None = None
     since: str | None = None
+    state: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

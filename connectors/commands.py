@@ -105,8 +105,8 @@ def edit_stream(*, actor: Caller, stream: Stream, **values: Any) -> Stream:
     _check_stream(stream)
     changed = set(values)  # and no more: a run that ends just now writes down how far it has come
     if not values.keys().isdisjoint({"select", "mode", "cursor", "deleted"}):
-        stream.cursor_value, stream.columns = "", {}
-        changed |= {"cursor_value", "columns"}
+        stream.cursor_value, stream.state, stream.columns = "", {}, {}
+        changed |= {"cursor_value", "state", "columns"}
     if "schedule" in values:
         stream.next_due_at = next_due(stream.schedule, now())
         changed.add("next_due_at")
@@ -116,16 +116,33 @@ def edit_stream(*, actor: Caller, stream: Stream, **values: Any) -> Stream:
 
 
 @transaction.atomic
-def request_run(*, actor: Caller, stream: Stream) -> Run:
-    """Start a run of ``stream`` now; one that is open already is returned instead."""
+def request_run(*, actor: Caller, stream: Stream, full: bool = False) -> Run:
+    """Start a run of ``stream`` now; one that is open already is returned instead.
+
+    A ``full`` one reads everything again, as if the stream were new; raises ``Conflict`` where another is at work.
+    """
     require_loader(actor, stream)
     if stream.source.kind == UPLOAD:
         raise Conflict(f"{stream.dataset.key} takes files by hand.", hint="POST one to the dataset's uploads.")
     if not (stream.is_active and stream.source.is_active):
         raise Conflict(f"The stream {stream.key} or its source is switched off.", hint="Switch it on first.")
+    if full:
+        _forget_progress(stream)
     run = open_run(stream, actor.name)
-    record(actor=actor, kind="run.requested", dataset=stream.dataset.key, subject=str(run.pk), stream=stream.key)
+    told: dict[str, Any] = {"stream": stream.key, **({"full": True} if full else {})}
+    record(actor=actor, kind="run.requested", dataset=stream.dataset.key, subject=str(run.pk), **told)
     return run
+
+
+def _forget_progress(stream: Stream) -> None:
+    Stream.objects.select_for_update().get(pk=stream.pk)
+    if Run.objects.filter(stream=stream, status=Run.Status.RUNNING).exists():
+        raise Conflict(
+            f"A run of {stream.key} is at work, and goes on from where the last one came to.",
+            code="run-at-work",
+            hint="Wait for its end or cancel it, then ask again.",
+        )
+    Stream.objects.filter(pk=stream.pk).update(cursor_value="", state={})
 
 
 @transaction.atomic

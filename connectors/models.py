@@ -48,6 +48,7 @@ class SourceGroupObjectPermission(GroupObjectPermissionBase):
 class Stream(models.Model):
     """One table or file of a source that feeds one dataset, with its mode, schedule and contract.
 
+    ``state`` is the source's own word on how far a run has come, see ``connectors.base.Extract``.
     ``columns`` are the source's when the stream last came through, see ``connectors.runs.drift.Columns``.
     ``deleted`` tells rows that are gone, see ``connectors.runs.deletions``, ``overlap`` how far before ``cursor_value``
     a run asks again, see ``connectors.runs.overlap``. ``owner`` is the dataset's agency.
@@ -69,6 +70,7 @@ class Stream(models.Model):
     cursor_value = models.TextField(blank=True)
     overlap = models.CharField(max_length=40, db_default="", blank=True)
     deleted = models.JSONField(default=dict, db_default={}, blank=True)
+    state = models.JSONField(default=dict, db_default={}, blank=True)
     columns = models.JSONField(default=dict, blank=True)
     schedule = models.CharField(max_length=100, blank=True)
     next_due_at = models.DateTimeField(null=True, blank=True, db_index=True)

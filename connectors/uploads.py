@@ -71,8 +71,11 @@ class _Kept(Place):
     def paths(self) -> Iterator[str]:
         yield self._upload.name
 
-    def matching(self, path: str) -> list[str]:
+    def matching(self, path: str, *, is_none_fine: bool = False) -> list[str]:
         return [self._upload.name]
+
+    def identities(self, paths: Iterable[str]) -> dict[str, str]:
+        return {}
 
     def name(self, path: str) -> str:
         return self._upload.name

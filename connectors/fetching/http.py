@@ -132,6 +132,10 @@ class Http:
         """Pour the body at ``url`` into a seekable file, and give its content type."""
         return self._patiently(lambda: self._pour(self.url.join(url), into, max_bytes))
 
+    def head(self, url: httpx.URL | str) -> httpx.Headers:
+        """What the server tells of ``url`` without sending it; nothing where it tells only with the body."""
+        return self._patiently(lambda: self._told(self.url.join(url)))
+
     def probe(self, url: httpx.URL | str) -> None:
         """See at once that ``url`` answers and lets us in, without its body; raises ``SourceError``."""
         try:
@@ -146,6 +150,13 @@ class Http:
             link = response.links.get("next", {}).get("url")
             return Answer(response.url, response.headers, body, link)
 
+    def _told(self, url: httpx.URL) -> httpx.Headers:
+        try:
+            with self._opened(url, "HEAD") as response:
+                return response.headers
+        except (SourceMalformed, SourceMissing, SourceRefused):  # what GET then says is believed
+            return httpx.Headers()
+
     def _pour(self, url: httpx.URL, into: BinaryIO, max_bytes: int) -> str:
         into.seek(0)
         into.truncate()
@@ -155,9 +166,9 @@ class Http:
             return str(response.headers.get("content-type", ""))
 
     @contextmanager
-    def _opened(self, url: httpx.URL) -> Iterator[httpx.Response]:
+    def _opened(self, url: httpx.URL, method: str = "GET") -> Iterator[httpx.Response]:
         for _ in range(MAX_REDIRECTS + 1):
-            response = self._sent(url)
+            response = self._sent(url, method)
             try:
                 if response.next_request is None:
                     _check_status(response)
@@ -172,14 +183,14 @@ class Http:
             hint="Set the source's url to where the redirects were meant to end.",
         )
 
-    def _sent(self, url: httpx.URL) -> httpx.Response:
+    def _sent(self, url: httpx.URL, method: str) -> httpx.Response:
         if url.scheme not in ("http", "https") or url.userinfo:
             raise SourceMalformed(
                 f"{place(self.url)} leads to an address that is neither plain http nor https.", code="source-redirects"
             )
         headers = self._headers if _origin(url) == _origin(self.url) else {}
         try:
-            return self._client.send(self._client.build_request("GET", url, headers=headers), stream=True)
+            return self._client.send(self._client.build_request(method, url, headers=headers), stream=True)
         except httpx.TransportError as error:
             raise _Again(_unreachable(url, error)) from error
 
@@ -249,7 +260,7 @@ def _check_status(response: httpx.Response) -> None:
         raise SourceMissing(
             f"{where} does not exist (HTTP {status}).", hint="Check the source's url and the stream's select.path."
         )
-    if status in (408, 425, 429) or status >= 500:
+    if status in (408, 425, 429) or (status >= 500 and status != 501):
         wait = _retry_after(response.headers.get("retry-after", ""))
         raise _Again(
             SourceDown(

@@ -4,23 +4,28 @@ import os
 import stat
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
+from email.utils import parsedate_to_datetime
 from fnmatch import fnmatchcase
 from html.parser import HTMLParser
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 from urllib.parse import quote, unquote, urlsplit
 
+import httpx
+
 from connectors.base import Limits
 from connectors.fetching.http import Http, place
-from hub.errors import SourceMissing, SourceRefused
+from hub.errors import SourceMalformed, SourceMissing, SourceRefused
 
 ROOTS: Final = "HUB_FILE_ROOTS"
 MAX_FILE: Final = 4 << 30
-MAX_LISTED: Final = 200
+MAX_FILES: Final = 100_000
 _MAX_INDEX: Final = 4 << 20
 _IN_MEMORY: Final = 4 << 20
+_SETTLED_AFTER: Final = 2.0
 
 
 class Place(ABC):
@@ -32,7 +37,7 @@ class Place(ABC):
 
     @abstractmethod
     def paths(self) -> Iterator[str]:
-        """The files it lists, at most ``MAX_LISTED``."""
+        """The files it lists; raises ``SourceError``."""
 
     @abstractmethod
     def opened(self, path: str) -> AbstractContextManager[BinaryIO]:
@@ -42,18 +47,34 @@ class Place(ABC):
     def name(self, path: str) -> str:
         """The file as errors may name it."""
 
-    def matching(self, path: str) -> list[str]:
-        """The path itself, or for a pattern with ``*`` all listed files that match it, in order of their names."""
-        if "*" not in path:
+    @abstractmethod
+    def identities(self, paths: Iterable[str]) -> dict[str, str]:
+        """For each file a text that is another one once it has changed; none for those of which that cannot be told."""
+
+    def matching(self, path: str, *, is_none_fine: bool = False) -> list[str]:
+        """The path itself, or for a pattern all listed files that match it, in order of their names."""
+        if not is_pattern(path):
             return [path]
-        found = sorted(listed for listed in self.paths() if fnmatchcase(listed, path))
-        if not found:
+        listed = list(islice(self.paths(), MAX_FILES + 1))
+        if len(listed) > MAX_FILES:
+            raise SourceMalformed(
+                f"There are more than {MAX_FILES:,} files below {self.name('')}.",
+                code="source-too-many-files",
+                hint="Have the source spread them over folders, and let the source's url name one of these.",
+            )
+        found = sorted({one for one in listed if fnmatchcase(one, path)})
+        if not found and not is_none_fine:
             raise SourceMissing(
                 f"No file matches {self.name(path)}.",
                 code="source-no-file",
                 hint="Correct the stream's select.path, or put the files there.",
             )
         return found
+
+
+def is_pattern(path: str) -> bool:
+    """Whether a path stands for all files that match it."""
+    return "*" in path
 
 
 def open_place(url: str, limits: Limits, headers: Mapping[str, str]) -> Place:
@@ -83,14 +104,21 @@ class Disk(Place):
         if base.is_file():
             yield ""
             return
-        found = 0
+        if not base.exists():
+            raise self._absent("")
         for folder, folders, files in os.walk(base):
             folders.sort()
             for file in sorted(files):
-                if found == MAX_LISTED:
-                    return
-                found += 1
                 yield Path(folder, file).relative_to(base).as_posix()
+
+    def identities(self, paths: Iterable[str]) -> dict[str, str]:
+        """Size and time of the last change, to the digit."""
+        told = {}
+        for path in paths:
+            with suppress(OSError):  # opening it tells what is wrong
+                about = self._inside(path).stat()
+                told[path] = f"{about.st_size} bytes, {about.st_mtime_ns}"
+        return told
 
     @contextmanager
     def opened(self, path: str) -> Iterator[BinaryIO]:
@@ -160,7 +188,13 @@ class Web(Place):
         if index.media_type == "text/html":
             links = _Links()
             links.feed(index.body.decode("utf-8", "replace"))
-            yield from links.files[:MAX_LISTED]
+            yield from links.files
+
+    def identities(self, paths: Iterable[str]) -> dict[str, str]:
+        """What the server tells with ``HEAD``: a tag of the content, or the time of its last change; and the size."""
+        with self._http() as http:
+            told = {path: _identity(http.head(self._address(path))) for path in paths}
+        return {path: identity for path, identity in told.items() if identity}
 
     @contextmanager
     def opened(self, path: str) -> Iterator[BinaryIO]:
@@ -182,6 +216,23 @@ class Web(Place):
 
     def _http(self) -> Http:
         return Http(self._url, self._limits, self._headers)
+
+
+def _identity(headers: httpx.Headers) -> str:
+    """Empty where it would not be another one after a change: a size alone, or a time that may come twice."""
+    names = [name for name in ("etag", "last-modified", "content-length") if name in headers]
+    if names in ([], ["content-length"]) or _is_of_this_moment(headers):
+        return ""
+    return ", ".join(f"{name} {headers[name]}" for name in names)
+
+
+def _is_of_this_moment(headers: httpx.Headers) -> bool:
+    """Whether the file may change once more within the second that the server gives as the time of its last change."""
+    try:
+        changed, now = (parsedate_to_datetime(headers[name]) for name in ("last-modified", "date"))
+    except (KeyError, ValueError):
+        return False
+    return abs((now - changed).total_seconds()) < _SETTLED_AFTER
 
 
 class _Links(HTMLParser):

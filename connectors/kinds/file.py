@@ -12,7 +12,7 @@ from connectors.base import LIMITS_SCHEMA, Batch, Connector, Extract, Found, Jso
 from connectors.batches import Lines, Record, batches, picker
 from connectors.columns import field_names, picks
 from connectors.fetching.http import basic, bearer
-from connectors.fetching.places import Place, open_place
+from connectors.fetching.places import Place, is_pattern, open_place
 from connectors.formats import csv, json, xlsx
 from connectors.formats.table import Options, Table
 from hub.errors import SourceError, SourceMissing
@@ -31,12 +31,13 @@ _EXTENSIONS: Final[Mapping[str, str]] = {
     "xlsm": "xlsx",
     "jsonl": "ndjson",
 }
+MAX_LISTED: Final = 200
 # A path stays below the source's own address: no other host, no way up.
 RELATIVE: Final = r"^(?!/)(?!.*://)(?!(.*/)?\.\.(/|$))"
 
 
 class File(Connector):
-    """Whole files, read anew each time."""
+    """Whole files; of those that a pattern names only new and changed ones, where a state is kept."""
 
     kind: ClassVar[str] = "file"
     title: ClassVar[str] = "Files (CSV, XLSX, JSON)"
@@ -117,9 +118,9 @@ class File(Connector):
         self._place().test()
 
     def discover(self) -> Iterator[Found]:
-        """Every file listed of a format we know; those that do not open are left out."""
+        """The first files listed, those of a format we know; what does not open is left out."""
         place = self._place()
-        for path in place.paths():
+        for path in islice(place.paths(), MAX_LISTED):
             if _extension(path or self.config["url"]) not in _EXTENSIONS:
                 continue
             select = {"path": path} if path else {}
@@ -132,16 +133,40 @@ class File(Connector):
         return self._described(self._place(), select, is_free=False)
 
     def read(self, extract: Extract) -> Iterator[Batch]:
-        place = self._place()
+        place, path = self._place(), extract.select.get("path", "")
+        if extract.state is not None and is_pattern(path):
+            yield from self._changed(place, path, extract, extract.state.get("files", {}))
+            return
+        for one in place.matching(path):
+            yield from self._batches(place, one, extract)
+
+    def _changed(self, place: Place, path: str, extract: Extract, known: Mapping[str, str]) -> Iterator[Batch]:
+        """Files whose identity is not the one ``known``, in the order of their names; last, what is known from now on.
+
+        One that changes while it is read is not known afterwards, one that is gone is forgotten.
+        """
+        found = place.matching(path, is_none_fine=bool(extract.state))
+        before = place.identities(found)
+        unread = [one for one in found if one not in before or known.get(one) != before[one]]
+        for one in unread:
+            yield from self._batches(place, one, extract)
+        after = {**before, **dict.fromkeys(unread), **place.identities(unread)}
+        files = {one: identity for one, identity in before.items() if after[one] == identity}
+        yield Batch(extract.columns, b"", 0, positioned=True, state={"files": files})
+
+    def _batches(self, place: Place, path: str, extract: Extract) -> Iterator[Batch]:
         missing = extract.select.get("missing", ())
-        for path in place.matching(extract.select.get("path", "")):
-            with place.opened(path) as file:
-                table = self._table(place, path, file, extract.select, extract.columns)
-                columns = extract.columns or field_names(table.header)
-                names = zip(table.header, field_names(table.header), strict=True)
-                had = {name: "" for cell, name in names if cell not in self.ignored}
-                for batch in batches(columns, _picked(table, extract.columns, place.name(path), missing), missing):
-                    yield replace(batch, offered=had)
+        is_one_of_many = is_pattern(extract.select.get("path", ""))
+        with place.opened(path) as file:
+            table = self._table(place, path, file, extract.select, extract.columns)
+            columns = extract.columns or field_names(table.header)
+            names = zip(table.header, field_names(table.header), strict=True)
+            had = {name: "" for cell, name in names if cell not in self.ignored}
+            for batch in batches(columns, _picked(table, extract.columns, place.name(path), missing), missing):
+                rejects = batch.rejects
+                if is_one_of_many:
+                    rejects = tuple(replace(reject, message=f"{path}: {reject.message}") for reject in rejects)
+                yield replace(batch, offered=had, rejects=rejects)
 
     def _described(self, place: Place, select: Mapping[str, Any], is_free: bool) -> Found:
         path = place.matching(select.get("path", ""))[0]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain
+from typing import Any
 from uuid import UUID
 
 from django.db import connections, transaction
@@ -70,6 +71,7 @@ class _Work:
     heartbeat: Heartbeat | None = None
     broken: list[quarantine.Broken] = field(default_factory=list)
     columns: Columns | None = None
+    state: Mapping[str, Any] | None = None
     lacks: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
@@ -124,6 +126,7 @@ class _Work:
     def _begin_again(self) -> None:
         self.progress.rows_read = self.progress.bytes = self.progress.rejected = 0
         self.broken.clear()
+        self.state = None
 
     def _load(self, connector: Connector, into: Staging) -> None:
         staging.create(into)
@@ -158,6 +161,7 @@ class _Work:
             columns=names,
             cursor=self.stream.cursor if is_incremental else None,
             since=self._since() if is_incremental and self.stream.cursor_value else None,
+            state=None if self.mode == Stream.Mode.REPLACE else self.stream.state,
         )
         quarantine.forget_broken(self.run.pk)
         batches = connector.read(extract)
@@ -209,6 +213,7 @@ class _Work:
         for batch in batches:
             assert self.heartbeat is not None
             self.heartbeat.check()
+            self.state = self.state if batch.state is None else batch.state
             self.progress.rows_read += batch.count + len(batch.rejects)
             self.progress.bytes += len(batch.copy)
             self.progress.rejected += len(batch.rejects)
@@ -262,12 +267,14 @@ class _Work:
         return outcome
 
     def _advance_cursor(self, into: Staging) -> None:
+        """From where the run set out, and from nowhere else: who had the stream begin again meanwhile is heard."""
         reached = self.stream.cursor_value or None
         greatest = staging.greatest(into, self.stream.cursor, reached) if self.stream.cursor else None
-        if greatest is not None:
-            Stream.objects.filter(pk=self.stream.pk).update(cursor_value=greatest)
-        if self.columns is not None:
-            Stream.objects.filter(pk=self.stream.pk).update(columns=self.columns)
+        come = {"cursor_value": greatest, "state": self.state, "columns": self.columns}
+        come = {name: value for name, value in come.items() if value is not None}
+        told = ("select", "mode", "cursor", "deleted", "cursor_value", "state")
+        as_it_was = Stream.objects.filter(pk=self.stream.pk, **{name: getattr(self.stream, name) for name in told})
+        as_it_was.update(**come)
 
     def end_by(self, error: Exception) -> None:
         """Say how the run ended; where it was told to end, whatever came of that is no failure of its own."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.test import Client as Browser
 
 from connectors.models import Run, Source, Stream
 from hub.accounts.models import Token
@@ -97,6 +98,31 @@ def test_platform_roles_see_everybodys(system: Api, as_agency: Callable[..., Api
     for api in (system, as_agency("hub", "auditor")):
         assert ids(api.get("sources")) == ["dot-files"]
         assert ids(api.get("streams")) == ["dot-flights"]
+
+
+def test_run_is_started_without_a_body(owner: Api, stream: Stream) -> None:
+    headers = {"Authorization": f"Bearer {owner.token}"}
+    response = Browser().generic("POST", "/api/v1/streams/dot-flights/sync", headers=headers)
+    assert (response.status_code, json.loads(response.content)["status"]) == (202, "queued")
+
+
+def test_full_run_is_asked_for_by_those_who_may_start_one(
+    owner: Api, reader: Api, as_agency: Callable[..., Api], stream: Stream
+) -> None:
+    Stream.objects.filter(pk=stream.pk).update(state={"files": {"a.csv": "1"}}, cursor_value="7")
+    for other, status in ((reader, 404), (as_agency("dot"), 403)):
+        assert other.post("streams/dot-flights/sync", {"full": True}).status_code == status
+    refused = owner.post("streams/dot-flights/sync", {"full": "perhaps"})
+    stream.refresh_from_db()
+    assert (refused.status_code, body(refused)["errors"][0]["field"]) == (400, "full")
+    assert (stream.state, stream.cursor_value) == ({"files": {"a.csv": "1"}}, "7")
+    assert owner.post("streams/dot-flights/sync", {"full": True}).status_code == 202
+    stream.refresh_from_db()
+    assert (stream.state, stream.cursor_value) == ({}, "")
+    Run.objects.update(status="running")
+    refused = owner.post("streams/dot-flights/sync", {"full": True})
+    assert (refused.status_code, body(refused)["code"]) == (409, "run-at-work")
+    assert owner.post("streams/dot-flights/sync").status_code == 202
 
 
 def test_run_is_started_once_and_cancelled(owner: Api, stream: Stream) -> None:

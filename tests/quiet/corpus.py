@@ -208,6 +208,7 @@ def _probe_things(tape: Tape) -> None:
             tape.ask("patch", f"{route}/{name}", {})
             tape.ask("post", f"{route}/{name}/retire")
             tape.ask("post", f"{route}/{name}/sync")
+            tape.ask("post", f"{route}/{name}/sync", {"full": True})
             tape.get(route, {"stream": name} if route == "runs" else {"cursor": name})
     for name in (*hidden_names(""), "phone", "risky"):
         tape.get("datasets", {"q": name, "theme": name, "facets": "agency,theme,class"})

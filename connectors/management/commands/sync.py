@@ -21,13 +21,14 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("stream", help="the stream's key, where several owners have it in full: code::key")
         parser.add_argument("--wait", action="store_true", help="wait for the end: exit 0 on succeeded or partial")
+        parser.add_argument("--full", action="store_true", help="read everything again, not only what is new")
 
-    def handle(self, *args: Any, stream: str, wait: bool, **options: Any) -> None:
+    def handle(self, *args: Any, stream: str, wait: bool, full: bool, **options: Any) -> None:
         found = keyed(Stream.objects.select_related("source", "dataset__agency"), stream)
         if found is None:
             known = ", ".join(Stream.objects.order_by("key").values_list("key", flat=True)) or "none"
             raise NotFound(f"There is no stream {stream}.", hint=f"There are: {known}.")
-        run = request_run(actor=HUB, stream=found)
+        run = request_run(actor=HUB, stream=found, full=full)
         if not wait:
             self.stdout.write(f"run {run.pk} is on its way")
             return

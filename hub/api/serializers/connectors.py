@@ -136,6 +136,12 @@ class StreamChange(Body):
     is_active = serializers.BooleanField(required=False)
 
 
+class SyncBody(Body):
+    """How to run; with `full` everything is read again, not only what is new."""
+
+    full = serializers.BooleanField(required=False)
+
+
 class StreamBody(Body):
     """A stream to register."""
 

@@ -29,6 +29,7 @@ from hub.api.serializers.connectors import (
     StreamBody,
     StreamChange,
     StreamShown,
+    SyncBody,
 )
 from hub.api.serializers.runs import RunShown
 from hub.catalog.models import Dataset
@@ -148,9 +149,12 @@ class OneStream(ApiView):
 class Sync(ApiView):
     """A run on request."""
 
-    @operation("Start a run; one that is open already is returned", RunShown, status=202, problems=(403, 409))
+    @operation(
+        "Start a run; one that is open already is returned", RunShown, status=202, body=SyncBody, problems=(403, 409)
+    )
     def post(self, request: Request, key: str) -> Response:
-        run = commands.request_run(actor=self.caller, stream=the_one(_streams(self.caller), "stream", key))
+        stream = the_one(_streams(self.caller), "stream", key)
+        run = commands.request_run(actor=self.caller, stream=stream, **self.body(SyncBody))
         return self.one(run, RunShown, status=202, at=f"runs/{run.pk}")
 
 
