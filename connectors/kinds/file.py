@@ -138,7 +138,8 @@ class File(Connector):
                 table = self._table(place, path, file, extract.select, extract.columns)
                 columns = extract.columns or field_names(table.header)
                 had = dict.fromkeys(field_names(table.header), "")
-                for batch in batches(columns, _picked(table, extract.columns, place.name(path), missing), missing):
+                records = _picked(table, extract.columns, place.name(path), missing)
+                for batch in batches(columns, records, missing, extract.most):
                     yield replace(batch, offered=had)
 
     def _described(self, place: Place, select: Mapping[str, Any], is_free: bool) -> Found:

@@ -11,12 +11,13 @@ from uuid import UUID
 from django.db import connections, transaction
 from django.db.models import Q
 
-from connectors.base import Batch, Connector, Extract
+from connectors.base import Batch, Connector, Extract, Limits
 from connectors.columns import field_names
 from connectors.models import Run, Stream, Upload
 from connectors.queries import connector_for
 from connectors.runs.drift import Columns, Drift, after
 from connectors.runs.ending import LeaseLost, Progress, end_by, end_early, finish, supersede
+from connectors.runs.flow import paced
 from connectors.runs.holding import Bounds
 from connectors.runs.lease import Heartbeat, claim
 from connectors.runs.pacing import note_answer
@@ -136,6 +137,8 @@ class _Work:
         self.dataset.refresh_from_db()
 
     def _extract(self, connector: Connector, into: Staging) -> None:
+        assert self.heartbeat is not None
+        limit = Limits.of(self.stream.source.config).max_rows_per_second
         names = tuple(field.name for field in into.given)
         is_incremental = bool(self.stream.cursor) and connector.is_incremental(self.select)
         extract = Extract(
@@ -143,6 +146,7 @@ class _Work:
             columns=names,
             cursor=self.stream.cursor if is_incremental else None,
             since=(self.stream.cursor_value or None) if is_incremental else None,
+            most=limit,
         )
         quarantine.forget_broken(self.run.pk)
         batches = connector.read(extract)
@@ -150,7 +154,7 @@ class _Work:
             first = next(batches, Batch((), b"", 0))
             if self._meet(first.offered):
                 raise _Evolved
-            chunks = self._counted(chain([first], batches))
+            chunks = self._counted(paced(chain([first], batches), limit, self.heartbeat.check))
             staging.copy_in(into, chunks, positioned=first.positioned, types=first.types)
         finally:
             close = getattr(batches, "close", None)
