@@ -76,7 +76,7 @@ class Extract:
     ``columns`` are the names of the dataset's fields, which the source must offer; empty when they are to be
     discovered. ``since`` is the text of the greatest cursor value loaded, or None for everything. ``state`` is the last
     one that the kind itself gave with a batch that was published, as JSON; empty to begin with, None where everything
-    is to be read and no state is kept.
+    is to be read and no state is kept. A batch is to hold ``most`` rows at most; 0 leaves it at about a megabyte.
     """
 
     select: Mapping[str, Any]
@@ -84,14 +84,15 @@ class Extract:
     cursor: str | None = None
     since: str | None = None
     state: Mapping[str, Any] | None = None
+    most: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How far a source may reach, and how much it is asked for.
 
-    Hosts beside its own, loopback; rows per second (0: no limit), runs at once, seconds that a run may take, and the
-    hours in which it is read (none: all).
+    Hosts beside its own, loopback; rows per second of a run (0: no limit), runs at once, seconds that a run may take,
+    and the hours in which it is read (none: all).
     """
 
     allow_hosts: tuple[str, ...] = field(default=())
@@ -126,7 +127,7 @@ LIMITS_SCHEMA: JsonSchema = {
         "default": False,
     },
     "max_rows_per_second": {
-        "description": "The most rows to take per second, to spare the source; 0 for no limit.",
+        "description": "The most rows that a run takes per second, to spare the source; 0 for no limit.",
         "type": "integer",
         "minimum": 0,
         "default": 0,

@@ -25,14 +25,22 @@ class Lines:
     copy: bytes
     count: int
 
+    def cut(self, rows: int) -> "tuple[Lines, Lines]":
+        """The first ``rows`` lines, and the others; there are more than so many."""
+        rest = self.copy.split(b"\n", rows)[rows]
+        return Lines(self.copy[: len(self.copy) - len(rest)], rows), Lines(rest, self.count - rows)
+
 
 def batches(
-    columns: tuple[str, ...], records: Iterable[Record | Lines], missing: Iterable[str] = ()
+    columns: tuple[str, ...], records: Iterable[Record | Lines], missing: Iterable[str] = (), most: int = 0
 ) -> Iterator[Batch]:
-    """Batches of about a megabyte; ``missing`` are the texts that mean no value. At least one batch, perhaps empty."""
+    """Batches of about a megabyte, and of ``most`` rows at most; at least one batch, perhaps empty.
+
+    ``missing`` are the texts that mean no value.
+    """
     absent = dict.fromkeys(missing, MISSING)
     waiting = _Waiting(columns)
-    for record in records:
+    for record in _by_the_most(records, most) if most else records:
         if isinstance(record, Lines):
             waiting.add(record)
         elif isinstance(record, Reject):
@@ -49,10 +57,22 @@ def batches(
                 continue
             waiting.lines.append(f"{position}\t{line}\n")
             waiting.size += len(line)
-        if waiting.size >= BATCH_BYTES or len(waiting.rejects) >= BATCH_REJECTS:
+        if waiting.size >= BATCH_BYTES or len(waiting.rejects) >= BATCH_REJECTS or 0 < most <= waiting.rows:
             yield waiting.taken()
     if not waiting.is_empty or not waiting.batches:
         yield waiting.taken()
+
+
+def _by_the_most(records: Iterable[Record | Lines], most: int) -> Iterator[Record | Lines]:
+    """The same records, lines cut so that ``most`` rows end where some of them end."""
+    done = 0
+    for record in records:
+        while isinstance(record, Lines) and record.count > most - done % most:
+            first, record = record.cut(most - done % most)
+            yield first
+            done += first.count
+        yield record
+        done += record.count if isinstance(record, Lines) else 1
 
 
 class _Waiting:
@@ -72,6 +92,11 @@ class _Waiting:
     @property
     def is_empty(self) -> bool:
         return not (self.lines or self.rejects or self._chunks)
+
+    @property
+    def rows(self) -> int:
+        """How many records it holds, rejects among them."""
+        return self._count + len(self.lines) + len(self.rejects)
 
     def add(self, lines: Lines) -> None:
         self._encode()

@@ -18,10 +18,11 @@ class Stopped(Exception):
 
 
 class Sink:
-    """The file to push into, one row a call; hands on about a megabyte of whole rows at a time."""
+    """The file to push into, one row a call; hands on about a megabyte of whole rows at a time, or ``most`` rows."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = 0) -> None:
         self.queue: Queue[Chunk] = Queue(_AHEAD)
+        self._most = most
         self.stopped = Event()
         self._rows: list[bytes] = []
         self._size = 0
@@ -30,7 +31,7 @@ class Sink:
         """Take a row; waits where nobody pulls, and raises ``Stopped`` where nobody will."""
         self._rows.append(row)
         self._size += len(row)
-        if self._size >= CHUNK:
+        if self._size >= CHUNK or 0 < self._most <= len(self._rows):
             self.flush()
 
     def flush(self) -> None:
@@ -47,13 +48,15 @@ class Sink:
         raise Stopped
 
 
-def pulled(push: Callable[[Sink], None], cancel: Callable[[Callable[[], bool]], None]) -> Iterator[Chunk]:
+def pulled(
+    push: Callable[[Sink], None], cancel: Callable[[Callable[[], bool]], None], most: int = 0
+) -> Iterator[Chunk]:
     """What ``push`` writes into its sink on a thread of its own, as chunks with their number of rows.
 
     What ``push`` raises is raised here. Where the caller stops early, ``cancel`` has to make ``push`` return; it is
     given a function that tells whether that has happened.
     """
-    sink = Sink()
+    sink = Sink(most)
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="copy") as pool:
         pushing = pool.submit(_pushed, push, sink)
         try:

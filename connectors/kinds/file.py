@@ -162,7 +162,8 @@ class File(Connector):
             columns = extract.columns or field_names(table.header)
             names = zip(table.header, field_names(table.header), strict=True)
             had = {name: "" for cell, name in names if cell not in self.ignored}
-            for batch in batches(columns, _picked(table, extract.columns, place.name(path), missing), missing):
+            records = _picked(table, extract.columns, place.name(path), missing)
+            for batch in batches(columns, records, missing, extract.most):
                 rejects = batch.rejects
                 if is_one_of_many:
                     rejects = tuple(replace(reject, message=f"{path}: {reject.message}") for reject in rejects)

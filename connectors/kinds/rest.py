@@ -120,7 +120,7 @@ class Rest(Connector):
                     hint="Declare the dataset's fields, or run again when the source has data.",
                 )
             had = dict.fromkeys(field_names(offered), "")
-            for batch in batches(columns, _records(first, found, keys)):
+            for batch in batches(columns, _records(first, found, keys), most=extract.most):
                 yield replace(batch, offered=had)
 
     def _pages(self, http: Http, extract: Extract) -> Iterator[Page]:

@@ -12,13 +12,14 @@ from uuid import UUID
 from django.db import connections, transaction
 from django.db.models import Q
 
-from connectors.base import Batch, Connector, Extract
+from connectors.base import Batch, Connector, Extract, Limits
 from connectors.columns import field_names
 from connectors.models import Run, Stream, Upload
 from connectors.queries import connector_for
 from connectors.runs.deletions import mark_of
 from connectors.runs.drift import Columns, Drift, after
 from connectors.runs.ending import LeaseLost, Progress, end_by, end_early, finish, supersede
+from connectors.runs.flow import paced
 from connectors.runs.holding import Bounds
 from connectors.runs.lease import Heartbeat, claim
 from connectors.runs.overlap import since
@@ -154,6 +155,8 @@ class _Work:
         self.dataset.refresh_from_db()
 
     def _extract(self, connector: Connector, into: Staging) -> None:
+        assert self.heartbeat is not None
+        limit = Limits.of(self.stream.source.config).max_rows_per_second
         names = tuple(field.name for field in into.given)
         is_incremental = bool(self.stream.cursor) and connector.is_incremental(self.select)
         extract = Extract(
@@ -162,6 +165,7 @@ class _Work:
             cursor=self.stream.cursor if is_incremental else None,
             since=self._since() if is_incremental and self.stream.cursor_value else None,
             state=None if self.mode == Stream.Mode.REPLACE else self.stream.state,
+            most=limit,
         )
         quarantine.forget_broken(self.run.pk)
         batches = connector.read(extract)
@@ -169,7 +173,7 @@ class _Work:
             first = next(batches, Batch((), b"", 0))
             if self._meet(first.offered):
                 raise _Evolved
-            chunks = self._counted(chain([first], batches))
+            chunks = self._counted(paced(chain([first], batches), limit, self.heartbeat.check))
             staging.copy_in(into, chunks, positioned=first.positioned, types=first.types)
         finally:
             close = getattr(batches, "close", None)

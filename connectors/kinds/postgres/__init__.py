@@ -135,7 +135,7 @@ class Postgres(Connector):
                 statement += from_on(offered[picks((extract.cursor,), titles, where)[0]], extract.since)
             types = tuple(offered[place].stored for place in places)
             had = dict(zip(field_names(titles), (column.type for column in offered), strict=True))
-            for lines, count in copied(connection, statement):
+            for lines, count in copied(connection, statement, extract.most):
                 yield Batch(names, checked(lines, where), count, types=types, offered=had)
 
     @contextmanager

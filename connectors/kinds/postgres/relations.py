@@ -125,8 +125,8 @@ def found(connection: Connection, select: Mapping[str, Any], key: tuple[str, ...
     return Found(name_of(select), select, columns, tuple(by_title[name] for name in key), infer.samples(rows))
 
 
-def copied(connection: Connection, statement: sql.Composable) -> Iterator[tuple[bytes, int]]:
-    """The rows of a ``SELECT`` in COPY text format, as chunks of whole lines with their number."""
+def copied(connection: Connection, statement: sql.Composable, most: int = 0) -> Iterator[tuple[bytes, int]]:
+    """The rows of a ``SELECT`` in COPY text format, as chunks of whole lines, ``most`` if given, with their number."""
     command = f"COPY ({statement.as_string(connection)}) TO STDOUT"
 
     def push(sink: Sink) -> None:
@@ -144,7 +144,7 @@ def copied(connection: Connection, statement: sql.Composable) -> Iterator[tuple[
             with socket.socket(fileno=os.dup(connection.fileno())) as line:
                 line.shutdown(socket.SHUT_RDWR)
 
-    return pulled(push, cancel)
+    return pulled(push, cancel, most)
 
 
 def checked(lines: bytes, where: str) -> bytes:
