@@ -45,7 +45,7 @@ def visit_hidden(tape: Tape) -> None:
 def ask_by_id(tape: Tape, ids: Mapping[str, Sequence[str]]) -> None:
     """Things that have no name: hidden ones, one's own, and none; ``ids`` are by the list that they are in."""
     acts = {
-        "runs": ("cancel", "release", "drop"),
+        "runs": ("cancel", "release", "drop", "retry"),
         "teams": ("end",),
         "tokens": ("revoke", "rotate"),
         "clients": (),
@@ -61,13 +61,14 @@ def ask_by_id(tape: Tape, ids: Mapping[str, Sequence[str]]) -> None:
     for number in ids["runs"]:
         tape.get(f"runs/{number}/rejects")
         tape.get(f"runs/{number}/rejects", {"field": "pilot", "rule": "pattern"})
+        tape.get(f"runs/{number}/rejects", {"f": "csv"})
 
 
 def visit_by_id(tape: Tape, ids: Mapping[str, Sequence[str]]) -> None:
     """The pages of the same things."""
     for number in ids["runs"]:
         tape.get(f"/runs/{number}", Accept="text/html")
-        for act in ("release", "drop", "none"):
+        for act in ("release", "drop", "retry", "none"):
             tape.ask("post", f"/runs/{number}/{act}")
     for number in ids["tokens"]:
         tape.ask("post", f"/tokens/{number}/revoke")
