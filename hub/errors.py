@@ -65,6 +65,13 @@ class Conflict(HubError):
     code = "conflict"
 
 
+class Gone(HubError):
+    """There was such a thing, and its time is over: ask for a new one."""
+
+    status = 410
+    code = "gone"
+
+
 class TooMany(HubError):
     """The caller asks too often or for too much: come back after ``retry_after`` seconds."""
 

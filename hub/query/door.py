@@ -18,6 +18,7 @@ from hub.query.views import View, open_view
 from hub.store.connection import serve, serve_stream
 from hub.store.select.gate import MAX_PAGE, Pass, Reading, audited, closing, opening, still_open, streamed
 from hub.store.select.relation import Selection, csv_row, json_row
+from policies.facts import Mode
 
 _ATTEMPTS = 5
 _ESTIMATED = 10_000
@@ -68,14 +69,14 @@ def read_rows(caller: Caller, key: str, query: RowsQuery, purpose: Purpose = NO_
     Raises ``NotFound``, ``Forbidden``, ``Invalid`` (names are resolved against the caller's own schema,
     or whose page is too large), ``Unauthenticated`` when the token has ended, ``Unavailable``.
     """
-    for view in _views(caller, key, purpose):
+    for view in views(caller, key, purpose):
         selection = wishes.select(view, query)
         reading = _reading(view, "rows.read", query, purpose)
         row = json_row(selection.fields, numbers_as_strings=query.numbers_as_strings)
-        answer = serve(audited(_held(view), reading, selection, row, _count_to(query)))
+        answer = serve(audited(held(view), reading, selection, row, _count_to(query)))
         if answer is not None:
             return _page(view, query, reading, *answer)
-    raise _unsettled()
+    raise unsettled()
 
 
 def read_row(caller: Caller, key: str, values: tuple[str, ...], purpose: Purpose = NO_PURPOSE) -> RowsPage:
@@ -95,33 +96,34 @@ def read_row(caller: Caller, key: str, values: tuple[str, ...], purpose: Purpose
 
 def stream_rows(caller: Caller, key: str, query: RowsQuery, purpose: Purpose = NO_PURPOSE) -> RowsStream:
     """The view as ``ndjson`` or ``csv``, up to ``query.limit`` rows; the opening event stands before this returns."""
-    for view in _views(caller, key, purpose):
+    for view in views(caller, key, purpose):
         selection = wishes.select(view, query)
         reading = _reading(view, "rows.stream", query, purpose)
-        answer = serve(opening(_held(view), reading))
+        answer = serve(opening(held(view), reading))
         if answer is not None:
             return RowsStream(_chunks(view, query, selection, reading), answer[0], reading.id)
-    raise _unsettled()
+    raise unsettled()
 
 
-def _views(caller: Caller, key: str, purpose: Purpose) -> Iterator[View]:
+def views(caller: Caller, key: str, purpose: Purpose, mode: Mode = "rows") -> Iterator[View]:
     """The view, and after each refusal of its pass a newer one of the caller as it is by then."""
-    yield _opened(caller, key, purpose)
+    yield _opened(caller, key, purpose, mode)
     for _ in range(_ATTEMPTS):
-        yield _opened(refreshed(caller), key, purpose, is_stale=True)
+        yield _opened(refreshed(caller), key, purpose, mode, is_stale=True)
 
 
-def _opened(caller: Caller, key: str, purpose: Purpose, *, is_stale: bool = False) -> View:
+def _opened(caller: Caller, key: str, purpose: Purpose, mode: Mode = "rows", *, is_stale: bool = False) -> View:
     """The view; that it was refused is an event too: what is asked for in vain shows where the flow is blocked."""
     try:
-        return open_view(caller, key, agreement=purpose.agreement, is_stale=is_stale)
+        return open_view(caller, key, mode=mode, agreement=purpose.agreement, is_stale=is_stale)
     except Forbidden as error:
         details = {"code": error.code, "agreement": purpose.agreement, "purpose": purpose.text[:500]}
         record(actor=caller, kind="rows.refused", dataset=key, **{name: said for name, said in details.items() if said})
         raise
 
 
-def _held(view: View) -> Pass:
+def held(view: View) -> Pass:
+    """What must still be so when rows of the view are read."""
     return Pass(view.place.relation, view.place.generation, view.caller.epoch, view.caller.token)
 
 
@@ -168,9 +170,9 @@ def _chunks(view: View, query: RowsQuery, selection: Selection, reading: Reading
     try:
         yield head
         for _ in range(_ATTEMPTS):
-            with serve_stream(streamed(_held(view), selection, row)) as rows:
-                if serve(still_open(_held(view), pointer=True)) is not None:
-                    watch = _Watch(view)
+            with serve_stream(streamed(held(view), selection, row)) as rows:
+                if serve(still_open(held(view), pointer=True)) is not None:
+                    watch = Watch(view)
                     for chunk in rows:
                         watch.look_again()
                         sent += len(chunk)
@@ -179,7 +181,7 @@ def _chunks(view: View, query: RowsQuery, selection: Selection, reading: Reading
                     return
             view = _renewed(view)  # the pass was void when the rows were asked for: the cursor gives none
             selection = wishes.select(view, query)
-        raise _unsettled()
+        raise unsettled()
     except (Forbidden, NotFound, Unauthenticated):
         outcome = "revoked"
         raise
@@ -189,7 +191,8 @@ def _chunks(view: View, query: RowsQuery, selection: Selection, reading: Reading
 
 def _renewed(view: View) -> View:
     """The same view at the present epoch; raises ``Forbidden`` where it is no longer the same."""
-    renewed = open_view(refreshed(view.caller), view.key, agreement=view.agreement, is_stale=True)
+    caller, mode = refreshed(view.caller), view.decision.mode
+    renewed = open_view(caller, view.key, mode=mode, agreement=view.agreement, is_stale=True)
     if renewed.decision.digest() != view.decision.digest():
         raise Forbidden("What you may see of this dataset has changed while it was sent.", code="revoked")
     return renewed
@@ -203,7 +206,7 @@ def _form(query: RowsQuery, selection: Selection) -> tuple[str, str, bytes]:
     return json_row(selection.fields, numbers_as_strings=query.numbers_as_strings), "\n", b""
 
 
-class _Watch:
+class Watch:
     """Asks now and then whether a running stream still has its pass, or one with the same decision."""
 
     def __init__(self, view: View) -> None:
@@ -217,7 +220,7 @@ class _Watch:
     def _look(self) -> None:
         self._looked = time.monotonic()
         until = self._view.decision.until
-        if (until is not None and until <= now()) or serve(still_open(_held(self._view))) is None:
+        if (until is not None and until <= now()) or serve(still_open(held(self._view))) is None:
             self._view = _renewed(self._view)
 
 
@@ -226,5 +229,6 @@ def _closing(reading: Reading, sent: int, outcome: str) -> Reading:
     return replace(reading, id=uuid4(), kind="rows.streamed", details=details)
 
 
-def _unsettled() -> Unavailable:
+def unsettled() -> Unavailable:
+    """The error of a read whose view was another one at every attempt."""
     return Unavailable("The rules on this dataset are changing at this moment.", hint="Ask again in a second.")

@@ -10,7 +10,7 @@ from django.db.models import Count, Max, Q, QuerySet
 from hub.audit.models import Event
 from hub.predicates import FilterError, names, parse
 
-_KINDS: Final = ("rows.read", "rows.stream", "rows.refused")
+_KINDS: Final = ("rows.read", "rows.stream", "rows.refused", "file.read")
 _SHAPE: Final = ("agency", "actor", "dataset", "kind")
 _SAID: Final = ("agreement", "properties", "sortby", "filter", "equals")
 MAX_SHAPES: Final = 5_000

@@ -50,7 +50,7 @@ def audited(held: Pass, reading: Reading, selection: Selection, row: str, count_
     counted = Sql("NULL::bigint") if count_to is None else "(" + count_sql(selection, count_to or None) + ")"
     return (
         "WITH gate AS MATERIALIZED ("
-        + _gate(held)
+        + gate_sql(held)
         + "), page AS MATERIALIZED ("
         + rows_sql(looked_further, row, Sql("SELECT true FROM gate"))
         + Sql("), shown AS (SELECT row FROM page LIMIT %s), size AS MATERIALIZED (", (limit,))
@@ -73,7 +73,7 @@ def opening(held: Pass, reading: Reading) -> Sql:
     """The event that opens a stream; answers ``version``, or no row when the pass is void."""
     return (
         "WITH gate AS MATERIALIZED ("
-        + _gate(held)
+        + gate_sql(held)
         + "), event AS ("
         + _event(reading, Sql("'{}'::jsonb"))
         + ") SELECT version FROM gate"
@@ -82,12 +82,13 @@ def opening(held: Pass, reading: Reading) -> Sql:
 
 def streamed(held: Pass, selection: Selection, row: str) -> Sql:
     """The rows of a stream; none when the pass is void at this statement, which ``still_open`` then tells."""
-    return "WITH gate AS MATERIALIZED (" + _gate(held) + ") " + rows_sql(selection, row, Sql("SELECT true FROM gate"))
+    rows = rows_sql(selection, row, Sql("SELECT true FROM gate"))
+    return "WITH gate AS MATERIALIZED (" + gate_sql(held) + ") " + rows
 
 
 def still_open(held: Pass, *, pointer: bool = False) -> Sql:
     """Answers one row while the pass holds; whatever the ``pointer``: a stream goes on over the rows it began with."""
-    return "SELECT true FROM (" + _gate(held, pointer=pointer) + ") gate"
+    return "SELECT true FROM (" + gate_sql(held, pointer=pointer) + ") gate"
 
 
 def closing(reading: Reading) -> Sql:
@@ -95,7 +96,8 @@ def closing(reading: Reading) -> Sql:
     return _event(reading, Sql("'{}'::jsonb"), source="") + " RETURNING true"
 
 
-def _gate(held: Pass, *, pointer: bool = True) -> Sql:
+def gate_sql(held: Pass, *, pointer: bool = True) -> Sql:
+    """Answers the dataset's version while the pass holds."""
     gate = Sql(
         "SELECT r.version FROM store_relation r, accounts_epoch e WHERE r.id = %s AND e.value = %s",
         (held.relation, held.epoch),

@@ -1,0 +1,103 @@
+"""The way out for files: one's own decision on the mode ``export``, the file that answers to it, and the event."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import IO, Any, Final
+from uuid import UUID, uuid4
+
+from django.conf import settings
+
+from hub.accounts.caller import Caller
+from hub.query import wishes
+from hub.query.door import NO_PURPOSE, Purpose, Watch, held, unsettled, views
+from hub.query.files.building import build, file_name
+from hub.query.files.kept import Contents, KeptFile, find
+from hub.query.formats import Form
+from hub.query.params import RowsQuery
+from hub.query.views import View
+from hub.store.connection import serve
+from hub.store.select.copied import rows_beyond
+from hub.store.select.gate import Reading, gate_sql, opening
+
+_CHUNK: Final = 1 << 20
+WHOLE: Final = RowsQuery(limit=None)
+"""The query that asks for the whole view."""
+
+
+class TooLarge(Exception):
+    """The view is too large to be made into a file while the caller waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileRead:
+    """A file on its way out. Its event stands already; ``receipt`` names it."""
+
+    contents: Contents
+    receipt: UUID
+    file: IO[bytes]
+    watch: Watch
+
+    def chunks(self, start: int, length: int) -> Iterator[bytes]:
+        """The bytes from ``start`` on; broken off where the right to them ends meanwhile."""
+        with self.file:
+            self.file.seek(start)
+            while length > 0 and (chunk := self.file.read(min(_CHUNK, length))):
+                length -= len(chunk)
+                yield chunk
+                self.watch.look_again()
+
+
+def read_file(caller: Caller, key: str, form: Form, purpose: Purpose = NO_PURPOSE, asked: str = "") -> FileRead:
+    """The whole view of ``caller`` as a file: the kept one, or one that is made while the caller waits.
+
+    ``asked`` is the part that is wanted, for the event. Raises ``TooLarge`` where it takes an export, and as
+    ``read_rows`` does.
+    """
+    for view in views(caller, key, purpose, "export"):
+        version = version_of(view)
+        if version is None:
+            continue
+        kept = find(file_name(view, version, WHOLE, form))
+        if kept is None:
+            if is_large(view, WHOLE, form):
+                raise TooLarge
+            kept = build(view, version, WHOLE, form)
+        read = kept and open_kept(view, kept, WHOLE, purpose, asked)
+        if read:
+            return read
+    raise unsettled()
+
+
+def version_of(view: View) -> int | None:
+    """The dataset's version while the view's pass holds; None where it is void."""
+    gate = serve(gate_sql(held(view)))
+    return None if gate is None else int(gate[0])
+
+
+def is_large(view: View, query: RowsQuery, form: Form) -> bool:
+    """Whether the view has more rows than may be made into this format at once; nothing hidden is counted."""
+    found = serve(rows_beyond(wishes.select(view, query), settings.HUB_FILE_ROWS // form.weight))
+    return found is not None and bool(found[0])
+
+
+def open_kept(
+    view: View, kept: KeptFile, query: RowsQuery, purpose: Purpose, asked: str, **details: Any
+) -> FileRead | None:
+    """Write the event of this read and open the file; None where the pass is void or the file is gone by now."""
+    try:
+        file = kept.path.open("rb")
+    except FileNotFoundError:
+        return None
+    reading = _reading(view, kept.contents, query, purpose, {**({"part": asked[:100]} if asked else {}), **details})
+    if os.fstat(file.fileno()).st_size != kept.contents.size or serve(opening(held(view), reading)) is None:
+        file.close()
+        return None
+    return FileRead(kept.contents, reading.id, file, Watch(view))
+
+
+def _reading(view: View, contents: Contents, query: RowsQuery, purpose: Purpose, more: dict[str, Any]) -> Reading:
+    details = wishes.recorded(replace(query, limit=None), purpose.text, view.agreement)
+    del details["limit"]
+    told = {"format": contents.format, "version": contents.version, "rows": contents.rows, "sha256": contents.sha256}
+    return Reading(uuid4(), "file.read", view.caller.agency, view.caller.name, view.key, {**details, **told, **more})
