@@ -38,14 +38,29 @@ class FileRead:
     file: IO[bytes]
     watch: Watch
 
-    def chunks(self, start: int, length: int) -> Iterator[bytes]:
-        """The bytes from ``start`` on; broken off where the right to them ends meanwhile."""
-        with self.file:
-            self.file.seek(start)
-            while length > 0 and (chunk := self.file.read(min(_CHUNK, length))):
-                length -= len(chunk)
-                yield chunk
-                self.watch.look_again()
+    def chunks(self, start: int, length: int) -> "Chunks":
+        """``length`` bytes from ``start`` on; broken off where the right to them ends meanwhile."""
+        return Chunks(self.file, start, length, self.watch)
+
+
+class Chunks(Iterator[bytes]):
+    """Bytes of an open file, which is closed when it was read or is wanted no more, be it not begun."""
+
+    def __init__(self, file: IO[bytes], start: int, length: int, watch: Watch) -> None:
+        self._file, self._left, self._watch = file, length, watch
+        file.seek(start)
+
+    def __next__(self) -> bytes:
+        self._watch.look_again()
+        chunk = self._file.read(min(_CHUNK, self._left)) if self._left else b""
+        if not chunk:
+            self.close()
+            raise StopIteration
+        self._left -= len(chunk)
+        return chunk
+
+    def close(self) -> None:
+        self._file.close()
 
 
 def read_file(caller: Caller, key: str, form: Form, purpose: Purpose = NO_PURPOSE, asked: str = "") -> FileRead:
