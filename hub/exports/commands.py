@@ -19,7 +19,7 @@ from hub.query import wishes
 from hub.query.door import NO_PURPOSE, Purpose, unsettled, views
 from hub.query.files.building import file_name
 from hub.query.files.kept import KeptFile, find
-from hub.query.files.reading import version_of
+from hub.query.files.reading import state_of
 from hub.query.formats import Form
 from hub.query.params import RowsQuery
 from hub.query.views import View
@@ -97,9 +97,9 @@ def _looked_up(
     """The caller's view, its query checked, and the file of it that is kept."""
     for view in views(caller, key, purpose, "export"):
         wishes.select(view, query)
-        version = version_of(view)
-        if version is not None:
-            return view, find(file_name(view, version, query, form))
+        state = state_of(view)
+        if state is not None:
+            return view, find(file_name(view, state, query, form))
     raise unsettled()
 
 

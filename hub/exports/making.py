@@ -15,7 +15,7 @@ from hub.exports.requester import purpose_of, query_of, requester
 from hub.query.door import unsettled, views
 from hub.query.files.building import build, file_name
 from hub.query.files.kept import KeptFile, find
-from hub.query.files.reading import version_of
+from hub.query.files.reading import state_of
 from hub.query.formats import form_of
 from hub.query.views import View
 
@@ -59,10 +59,10 @@ def _made(export: Export, hold: "_Hold") -> tuple[View, KeptFile]:
     """The file of what the requester sees now; found where somebody with the same view was first."""
     query, form = query_of(export), form_of(export.format)
     for view in views(requester(export), export.dataset.key, purpose_of(export), "export"):
-        version = version_of(view)
-        if version is None:
+        state = state_of(view)
+        if state is None:
             continue
-        kept = find(file_name(view, version, query, form)) or build(view, version, query, form, hold.check)
+        kept = find(file_name(view, state, query, form)) or build(view, state, query, form, hold.check)
         if kept is not None:
             return view, kept
     raise unsettled()

@@ -12,7 +12,7 @@ from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ
 
 from hub.store.sql import Sql
 
-_CHUNK_BYTES: Final = 2 << 20
+_CHUNK_BYTES: Final = 1 << 19
 _CHUNKS_AHEAD: Final = 2
 _LONGEST: Final = "1h"
 """How long a view may take to be written down; meanwhile the reader asks whether it may go on."""

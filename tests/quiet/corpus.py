@@ -3,7 +3,10 @@
 import random
 from collections.abc import Iterator
 from itertools import product
+from uuid import UUID
 
+from hub.exports.making import make
+from hub.query.formats import FORMATS as FILE_FORMATS
 from tests.quiet.hidden import MARKS
 from tests.quiet.tape import Tape
 
@@ -69,9 +72,24 @@ def ask_openly(tape: Tape) -> None:
                 limit = {"limit": "all"} if "f" in more else {"count": "exact"}
                 tape.get(f"datasets/{key}/rows", {**limit, **more}, **headers)
             tape.get(f"datasets/{key}/rows", Accept="text/csv", **headers)
+            _take_files(tape, key, headers)
     for path in ("agreements/ops-cases", "agreements/ops-permits", "agencies/dot", "groups/north"):
         tape.get(path)
     tape.pages("events", {"limit": "13"})
+
+
+def _take_files(tape: Tape, key: str, headers: dict[str, str]) -> None:
+    """The whole view in every format, whole and in parts, and as an export."""
+    for format in FILE_FORMATS:
+        tape.get(f"datasets/{key}/file.{format}", **headers)
+        tape.ask("head", f"datasets/{key}/file.{format}", **headers)
+        tape.get(f"datasets/{key}/file.{format}", Range="bytes=3-40", **headers)
+    for wish in ({"format": "csv"}, {"format": "parquet", "filter": f"{FIELDS[key][0]} IS NOT NULL"}):
+        reply = tape.ask("post", f"datasets/{key}/exports", wish, **headers)
+        if reply.status == 202:
+            make(UUID(reply.json["id"]))
+            tape.get(f"exports/{reply.json['id']}")
+            tape.get(f"exports/{reply.json['id']}/file")
 
 
 def ask_catalogue(tape: Tape) -> None:
@@ -130,6 +148,8 @@ def probe(tape: Tape, draw: random.Random, size: int) -> None:
         for headers in under(key):
             for params in _row_questions(names, draw, size):
                 tape.get(f"datasets/{key}/rows", params, **headers)
+            for name in names:
+                tape.ask("post", f"datasets/{key}/exports", {"format": "csv", "properties": [name]}, **headers)
             for number in (1, 2, 3, 4, 5, 777_000_100, *hidden_names("code0")):
                 tape.get(f"datasets/{key}/rows/{number}", **headers)
     for key, agreement in product(FIELDS, (*hidden_names("deal0"), "dot::zqadeal0", "dot::ops-cases", "ops-cases")):
@@ -141,7 +161,18 @@ def _probe_things(tape: Tape) -> None:
     vaults = [f"{agency}.{name}" for agency in ("dot", "met") for name in hidden_names("vault")]
     drafts = [f"dot.{name}" for name in hidden_names("draft")]
     for key in (*vaults, *drafts):
-        for part in ("", "/access", "/schema", "/rows", "/rows/1", "/rows?f=csv&limit=all", "/access?as=agency:ops"):
+        tape.ask("post", f"datasets/{key}/exports", {"format": "csv"})
+        for part in (
+            "",
+            "/access",
+            "/schema",
+            "/rows",
+            "/rows/1",
+            "/file.csv",
+            "/file.xlsx",
+            "/rows?f=csv&limit=all",
+            "/access?as=agency:ops",
+        ):
             tape.get(f"datasets/{key}{part}")
         tape.get(f"datasets/{key}/rows", Hub_Agreement="ops-cases")
         for part in _STEPS:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from contextlib import closing
+from datetime import datetime
 from typing import IO, Any
 
 from hub.errors import Invalid
@@ -17,42 +18,44 @@ from hub.store.select.copied import cells_copy, csv_copy, extents_sql, json_copy
 from hub.store.select.gate import gate_sql
 from hub.store.select.relation import Selection
 
+State = tuple[int, datetime | None]
+"""A dataset's version and the moment it came: after a restore a version may come again with other rows."""
 Progress = Callable[[int], None]
 """Told how many rows are written so far; may raise to end the work."""
 _COPIES = {"csv": csv_copy, "cells": cells_copy, "json": json_copy}
 
 
-def file_name(view: View, version: int, query: RowsQuery, form: Form) -> str:
+def file_name(view: View, state: State, query: RowsQuery, form: Form) -> str:
     """The same for all who see the same rows in the same form and order."""
     return name_of(
         form.name,
         relation=view.place.relation,
-        version=version,
+        state=(state[0], str(state[1])),
         decision=view.decision.digest(),
         order=view.primary_key if view.key_is_clear else (),
         asked=(query.equals, query.filter, query.properties, query.sortby),
     )
 
 
-def build(view: View, version: int, query: RowsQuery, form: Form, progress: Progress | None = None) -> KeptFile | None:
-    """The file of what ``view`` gives to ``query`` at ``version``, made or found.
+def build(view: View, state: State, query: RowsQuery, form: Form, progress: Progress | None = None) -> KeptFile | None:
+    """The file of what ``view`` gives to ``query`` at ``state``, made or found.
 
-    None where the view's pass is void or the version has passed. Raises ``Invalid`` where the format does not hold
+    None where the view's pass is void or the dataset has moved on. Raises ``Invalid`` where the format does not hold
     the rows, and ``Forbidden`` or ``Unauthenticated`` where the right to them ends before the file is whole.
     """
-    name, selection = file_name(view, version, query, form), wishes.select(view, query)
+    name, selection = file_name(view, state, query, form), wishes.select(view, query)
     with making(name) as out:
         if out is None:
             return find(name)
         try:
             with serve_snapshot() as snapshot:
-                if snapshot.row(gate_sql(held(view))) != (version,):
+                if snapshot.row(gate_sql(held(view))) != state:
                     return None
                 made = _Made(form, out)
                 made.write(snapshot, selection, Watch(view), progress)
         except TableGone:
             return None
-        return keep(out, name, Contents(view.key, version, form.name, made.rows, made.size, made.digest()))
+        return keep(out, name, Contents(view.key, state[0], form.name, made.rows, made.size, made.digest()))
 
 
 class _Made:

@@ -11,7 +11,7 @@ from django.conf import settings
 from hub.accounts.caller import Caller
 from hub.query import wishes
 from hub.query.door import NO_PURPOSE, Purpose, Watch, held, unsettled, views
-from hub.query.files.building import build, file_name
+from hub.query.files.building import State, build, file_name
 from hub.query.files.kept import Contents, KeptFile, find
 from hub.query.formats import Form
 from hub.query.params import RowsQuery
@@ -70,24 +70,24 @@ def read_file(caller: Caller, key: str, form: Form, purpose: Purpose = NO_PURPOS
     ``read_rows`` does.
     """
     for view in views(caller, key, purpose, "export"):
-        version = version_of(view)
-        if version is None:
+        state = state_of(view)
+        if state is None:
             continue
-        kept = find(file_name(view, version, WHOLE, form))
+        kept = find(file_name(view, state, WHOLE, form))
         if kept is None:
             if is_large(view, WHOLE, form):
                 raise TooLarge
-            kept = build(view, version, WHOLE, form)
+            kept = build(view, state, WHOLE, form)
         read = kept and open_kept(view, kept, WHOLE, purpose, asked)
         if read:
             return read
     raise unsettled()
 
 
-def version_of(view: View) -> int | None:
-    """The dataset's version while the view's pass holds; None where it is void."""
+def state_of(view: View) -> State | None:
+    """The state of the dataset while the view's pass holds; None where it is void."""
     gate = serve(gate_sql(held(view)))
-    return None if gate is None else int(gate[0])
+    return None if gate is None else (gate[0], gate[1])
 
 
 def is_large(view: View, query: RowsQuery, form: Form) -> bool:

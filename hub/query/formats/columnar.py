@@ -9,9 +9,10 @@ import pyarrow.parquet as parquet
 from hub.query.formats.base import Column
 from hub.query.formats.cells import CellReader
 
-_GROUP_ROWS = 100_000
-_GROUP_BYTES = 24 << 20
-"""Rows and bytes of cells from which a group of rows is written: what a reader takes in at once."""
+_GROUP_BYTES = 4 << 20
+"""Bytes of cells from which a group of rows is written: what a reader takes in at once, and the writer holds."""
+_PAGES: Any = {"dictionary_pagesize_limit": 1 << 17, "data_page_size": 1 << 18}
+"""Each column has pages of its own in memory; smaller ones make no larger files."""
 
 
 class ParquetWriter:
@@ -20,14 +21,13 @@ class ParquetWriter:
     def __init__(self, columns: Sequence[Column], out: IO[bytes]) -> None:
         self._reader = CellReader(columns)
         self._writer: Any = parquet.ParquetWriter(
-            pa.PythonFile(out, "w"), self._reader.schema, compression="zstd", compression_level=1
+            pa.PythonFile(out, "w"), self._reader.schema, compression="zstd", compression_level=1, **_PAGES
         )
         self._waiting: list[Any] = []
 
     def add(self, rows: Sequence[bytes]) -> None:
         self._waiting.append(self._reader.read(rows))
-        count, size = sum(table.num_rows for table in self._waiting), sum(table.nbytes for table in self._waiting)
-        if count >= _GROUP_ROWS or size >= _GROUP_BYTES:
+        if sum(table.nbytes for table in self._waiting) >= _GROUP_BYTES:
             self._write_group()
 
     def close(self) -> None:

@@ -97,9 +97,9 @@ def closing(reading: Reading) -> Sql:
 
 
 def gate_sql(held: Pass, *, pointer: bool = True) -> Sql:
-    """Answers the dataset's version while the pass holds."""
+    """Answers the dataset's version and the moment it came while the pass holds."""
     gate = Sql(
-        "SELECT r.version FROM store_relation r, accounts_epoch e WHERE r.id = %s AND e.value = %s",
+        "SELECT r.version, r.synced_at FROM store_relation r, accounts_epoch e WHERE r.id = %s AND e.value = %s",
         (held.relation, held.epoch),
     )
     if pointer:

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from hub.accounts.caller import Caller
-from hub.accounts.models import Agency
+from hub.accounts.models import Agency, Membership, User
 from hub.accounts.queries import current_epoch
 from hub.catalog.models import Dataset, Field
 from hub.query.files.reading import FileRead, read_file
@@ -34,11 +34,19 @@ TYPES: Mapping[str, str] = {
 SECRET = "secret-777"
 
 
+@pytest.fixture(autouse=True)
+def data(tmp_path: Path, settings: Any) -> None:
+    """A folder of files for each test."""
+    settings.HUB_DATA = tmp_path / "data"
+
+
 @pytest.fixture
 def dataset(transactional_db: None) -> Dataset:
     """Published by ``dot``, still without rows; ``ssn`` is personal."""
     owner = Agency.objects.create(code="dot", name="Transport")
-    Agency.objects.create(code="ops", name="Operations")
+    for agency in (owner, Agency.objects.create(code="ops", name="Operations")):
+        user = User.objects.create_user(f"reader@{agency.code}.example")
+        Membership.objects.create(user=user, agency=agency)
     made = Dataset.objects.create(agency=owner, key=KEY, title="All", status="published", primary_key=["id"])
     for number, (name, type_) in enumerate(TYPES.items(), start=1):
         Field.objects.create(
