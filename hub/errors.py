@@ -66,7 +66,7 @@ class Conflict(HubError):
 
 
 class Gone(HubError):
-    """What the request goes on from is no longer known: start again from the beginning."""
+    """There was such a thing, and its time is over: ask for a new one, or start again from the beginning."""
 
     status = 410
     code = "gone"

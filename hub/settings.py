@@ -43,6 +43,9 @@ CSRF_TRUSTED_ORIGINS = _words("HUB_TRUSTED_ORIGINS")
 HUB_REGIME = os.environ.get("HUB_REGIME", "default")
 HUB_RATE_LIMITS = _flag("HUB_RATE_LIMITS", default=True)
 HUB_DATA = connection.data_dir()
+HUB_FILE_ROWS = int(os.environ.get("HUB_FILE_ROWS", "500000"))
+HUB_FILES_BYTES = int(os.environ.get("HUB_FILES_BYTES", str(10 << 30)))
+HUB_FILES_DAYS = int(os.environ.get("HUB_FILES_DAYS", "7"))
 if _flag("HUB_BEHIND_PROXY"):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     USE_X_FORWARDED_HOST = True
@@ -67,6 +70,7 @@ INSTALLED_APPS = [
     "policies",
     "connectors",
     "hub.query",
+    "hub.exports",
     "hub.operations",
     "hub.api",
     "hub.web",
@@ -182,7 +186,10 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 10, "socket_connect_timeout": 5, "health_check_interval": 10}
 CELERY_TASK_DEFAULT_QUEUE = "runs"
-CELERY_TASK_ROUTES = {"hub.operations.tasks.tick": {"queue": "ticks"}}
+CELERY_TASK_ROUTES = {
+    "hub.operations.tasks.tick": {"queue": "ticks"},
+    "hub.exports.tasks.make": {"queue": "exports"},
+}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {"tick": {"task": "hub.operations.tasks.tick", "schedule": 3.0, "options": {"expires": 3}}}
 

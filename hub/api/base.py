@@ -32,13 +32,17 @@ _T = TypeVar("_T")
 
 
 class ApiView(APIView):
-    """``parameters`` are those of GET; ``is_administrative`` keeps tokens made for reading data alone out."""
+    """``parameters`` are those of GET; ``is_administrative`` keeps tokens made for reading data alone out.
+
+    ``is_read_by_post`` says that POST asks for data, so that such tokens may.
+    """
 
     schema = HubSchema()
     metadata_class = None
     permission_classes = ()
     parameters: ClassVar[tuple[Parameter, ...]] = ()
     is_administrative: ClassVar[bool] = True
+    is_read_by_post: ClassVar[bool] = False
     asked: dict[str, Any]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -46,7 +50,7 @@ class ApiView(APIView):
             raise nobody()
         spend_request(self.caller)
         is_read = request.method in SAFE_METHODS
-        if (self.is_administrative or not is_read) and not covers_management(self.caller):
+        if (self.is_administrative or not (is_read or self.is_read_by_post)) and not covers_management(self.caller):
             raise Forbidden(
                 "This token's scopes do not cover it.", code="scope", hint=f"Use one without scopes, or with {MANAGE}."
             )

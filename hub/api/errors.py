@@ -23,6 +23,13 @@ class MethodNotAllowed(HubError):
     code = "method-not-allowed"
 
 
+class RangeNotSatisfiable(HubError):
+    """The part that is asked for begins behind the end."""
+
+    status = 416
+    code = "range-not-satisfiable"
+
+
 class UnsupportedMediaType(HubError):
     """The body is of a kind that is not read here."""
 

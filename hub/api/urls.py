@@ -2,7 +2,20 @@
 
 from django.urls import path
 
-from hub.api.views import accounts, agreements, connectors, datasets, events, health, rows, rules, runs, teams
+from hub.api.views import (
+    accounts,
+    agreements,
+    connectors,
+    datasets,
+    events,
+    exports,
+    files,
+    health,
+    rows,
+    rules,
+    runs,
+    teams,
+)
 
 urlpatterns = [
     path("openapi.json", health.openapi, name="openapi"),
@@ -20,6 +33,10 @@ urlpatterns = [
     path("datasets/<str:key>/aggregate", rows.Aggregate.as_view()),
     path("datasets/<str:key>/changes", rows.Changes.as_view()),
     path("datasets/<str:key>/rows/<path:row>", rows.Row.as_view()),
+    path("datasets/<str:key>/file.<str:format>", files.File.as_view()),
+    path("datasets/<str:key>/exports", exports.Exports.as_view()),
+    path("exports/<uuid:id>", exports.OneExport.as_view()),
+    path("exports/<uuid:id>/file", exports.ExportFile.as_view()),
     path("connector-kinds", connectors.Kinds.as_view()),
     path("sources", connectors.Sources.as_view()),
     path("sources/<str:key>", connectors.OneSource.as_view()),

@@ -107,7 +107,7 @@ def _start_parts(supervisor: Supervisor, host: str, port: int, url: str) -> None
     worker = [*celery, "worker", "--without-gossip", "--without-mingle", "--loglevel", "INFO"]
     parts = {
         "web": ["granian", *listen, *served, "hub.asgi:application"],
-        "worker": [*worker, "--queues", "runs", "--concurrency", "2", "--hostname", "runs@%h"],
+        "worker": [*worker, "--queues", "runs,exports", "--concurrency", "2", "--hostname", "runs@%h"],
         "ticker": [*worker, "--queues", "ticks", "--pool", "solo", "--hostname", "ticks@%h"],
         "scheduler": [*celery, "beat", "--schedule", str(connection.data_dir() / "scheduler"), "--pidfile="],
     }

@@ -4,6 +4,9 @@ from celery import shared_task
 
 from connectors.runs import dispatch
 from hub.accounts import mail
+from hub.exports import dispatch as exports
+from hub.exports.commands import expire_exports
+from hub.query.files import kept
 from policies.commands import announce
 
 _SELDOM = 20
@@ -14,6 +17,9 @@ _SELDOM = 20
 def tick() -> None:
     """Send what is due or waits; safe to run any number of times at once."""
     count = dispatch.tick()
+    exports.send_waiting()
     mail.send_waiting()
     if count % _SELDOM == 0:
         announce()
+        expire_exports()
+        kept.sweep()

@@ -172,7 +172,7 @@ def _chunks(view: View, query: RowsQuery, selection: Selection, reading: Reading
         for _ in range(_ATTEMPTS):
             with serve_stream(streamed(pass_of(view), selection, row)) as rows:
                 if serve(still_open(pass_of(view), pointer=True)) is not None:
-                    watch = _Watch(view)
+                    watch = Watch(view)
                     for chunk in rows:
                         watch.look_again()
                         sent += len(chunk)
@@ -191,7 +191,8 @@ def _chunks(view: View, query: RowsQuery, selection: Selection, reading: Reading
 
 def _renewed(view: View) -> View:
     """The same view at the present epoch; raises ``Forbidden`` where it is no longer the same."""
-    renewed = open_view(refreshed(view.caller), view.key, agreement=view.agreement, is_stale=True)
+    caller, mode = refreshed(view.caller), view.decision.mode
+    renewed = open_view(caller, view.key, mode=mode, agreement=view.agreement, is_stale=True)
     if renewed.decision.digest() != view.decision.digest():
         raise Forbidden("What you may see of this dataset has changed while it was sent.", code="revoked")
     return renewed
@@ -205,7 +206,7 @@ def _form(query: RowsQuery, selection: Selection) -> tuple[str, str, bytes]:
     return json_row(selection.fields, numbers_as_strings=query.numbers_as_strings), "\n", b""
 
 
-class _Watch:
+class Watch:
     """Asks now and then whether a running stream still has its pass, or one with the same decision."""
 
     def __init__(self, view: View) -> None:

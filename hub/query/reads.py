@@ -11,10 +11,10 @@ from hub.audit.models import Event
 from hub.predicates import FilterError, names, parse
 from policies.facts import Mode
 
-_KINDS: Final = ("rows.read", "rows.aggregated", "rows.stream", "rows.changes", "rows.refused")
+_KINDS: Final = ("rows.read", "rows.aggregated", "rows.stream", "rows.changes", "rows.refused", "file.read")
 _SHAPE: Final = ("agency", "actor", "dataset", "kind")
 _SAID: Final = ("agreement", "mode", "properties", "groupby", "agg", "sortby", "filter", "equals")
-_MODES: Final[Mapping[str, Mode]] = {"rows.aggregated": "aggregate", "rows.changes": "changes"}
+_MODES: Final[Mapping[str, Mode]] = {"rows.aggregated": "aggregate", "rows.changes": "changes", "file.read": "export"}
 MAX_SHAPES: Final = 5_000
 """How many kinds of like reads are told apart; the rarest beyond are left out."""
 

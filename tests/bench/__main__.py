@@ -5,9 +5,15 @@
 
 import sys
 
-from tests.bench import catalogue, decision, flights, intake
+from tests.bench import catalogue, decision, files, flights, intake
 
-PARTS = {"decision": decision.bench, "catalogue": catalogue.bench, "flights": flights.bench, "intake": intake.main}
+PARTS = {
+    "decision": decision.bench,
+    "catalogue": catalogue.bench,
+    "flights": flights.bench,
+    "intake": intake.main,
+    "files": files.bench,
+}
 
 
 def main() -> None:

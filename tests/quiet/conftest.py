@@ -33,9 +33,13 @@ def answers_of(
     monkeypatch.setenv("HUB_FILE_ROOTS", str(tmp_path))
     settings.HUB_RATE_LIMITS = False
 
+    def hub(mark: str, seed: int) -> Answers:
+        settings.HUB_DATA = tmp_path / f"data-{mark}"  # neither finds the other's files
+        return _ask_all(make_world(files, mark, seed), is_changing=mark == MARKS[1])
+
     def both(seed: int) -> tuple[Answers, Answers]:
         if seed not in _kept:
-            one, other = (_ask_all(make_world(files, mark, seed), is_changing=mark == MARKS[1]) for mark in MARKS)
+            one, other = (hub(mark, seed) for mark in MARKS)
             _kept[seed] = one, other
             empty()
         return _kept[seed]

@@ -3,7 +3,10 @@
 import random
 from collections.abc import Iterator
 from itertools import product
+from uuid import UUID
 
+from hub.exports.making import make
+from hub.query.formats import FORMATS as FILE_FORMATS
 from tests.quiet.hidden import MARKS
 from tests.quiet.tape import Tape
 
@@ -70,6 +73,7 @@ def ask_openly(tape: Tape) -> None:
                 tape.get(f"datasets/{key}/rows", {**limit, **more}, **headers)
             tape.get(f"datasets/{key}/rows", Accept="text/csv", **headers)
             ask_groups(tape, key, **headers)
+            _take_files(tape, key, headers)
     for path in ("agreements/ops-cases", "agreements/ops-permits", "agencies/dot", "groups/north"):
         tape.get(path)
     tape.pages("events", {"limit": "13"})
@@ -84,6 +88,20 @@ def ask_groups(tape: Tape, key: str, **headers: str) -> None:
         tape.get(f"datasets/{key}/aggregate", {"agg": told}, **headers)
         for function in ("sum", "avg"):
             tape.get(f"datasets/{key}/aggregate", {"agg": f"{function}:{name}"}, **headers)
+
+
+def _take_files(tape: Tape, key: str, headers: dict[str, str]) -> None:
+    """The whole view in every format, whole and in parts, and as an export."""
+    for format in FILE_FORMATS:
+        tape.get(f"datasets/{key}/file.{format}", **headers)
+        tape.ask("head", f"datasets/{key}/file.{format}", **headers)
+        tape.get(f"datasets/{key}/file.{format}", Range="bytes=3-40", **headers)
+    for wish in ({"format": "csv"}, {"format": "parquet", "filter": f"{FIELDS[key][0]} IS NOT NULL"}):
+        reply = tape.ask("post", f"datasets/{key}/exports", wish, **headers)
+        if reply.status == 202:
+            make(UUID(reply.json["id"]))
+            tape.get(f"exports/{reply.json['id']}")
+            tape.get(f"exports/{reply.json['id']}/file")
 
 
 def ask_catalogue(tape: Tape) -> None:
@@ -181,6 +199,7 @@ def probe(tape: Tape, draw: random.Random, size: int) -> None:
                     tape.get(f"datasets/{key}/aggregate", params, **headers)
             for name in names:
                 tape.get(f"datasets/{key}/changes", {name: "1"}, **headers)
+                tape.ask("post", f"datasets/{key}/exports", {"format": "csv", "properties": [name]}, **headers)
             for number in (1, 2, 3, 4, 5, 777_000_100, *hidden_names("code0")):
                 tape.get(f"datasets/{key}/rows/{number}", **headers)
     for key, agreement in product(FIELDS, (*hidden_names("deal0"), "dot::zqadeal0", "dot::ops-cases", "ops-cases")):
@@ -192,7 +211,9 @@ def _probe_things(tape: Tape) -> None:
     vaults = [f"{agency}.{name}" for agency in ("dot", "met") for name in hidden_names("vault")]
     drafts = [f"dot.{name}" for name in hidden_names("draft")]
     for key in (*vaults, *drafts):
-        rows = ("/rows", "/rows/1", "/rows?f=csv&limit=all", "/aggregate", "/changes")
+        tape.ask("post", f"datasets/{key}/exports", {"format": "csv"})
+        files = ("/file.csv", "/file.xlsx")
+        rows = ("/rows", "/rows/1", "/rows?f=csv&limit=all", "/aggregate", "/changes", *files)
         for part in ("", "/access", "/schema", *rows, "/access?as=agency:ops"):
             tape.get(f"datasets/{key}{part}")
         tape.get(f"datasets/{key}/rows", Hub_Agreement="ops-cases")

@@ -1,5 +1,7 @@
 """Everything that one caller asked and was answered, in a form that two hubs can be compared in."""
 
+import hashlib
+import io
 import json
 import random
 import re
@@ -10,10 +12,14 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
 
+import openpyxl
+import pyarrow as pa
+import pyarrow.parquet as parquet
 from django.http.response import HttpResponseBase
 from django.test import Client as Browser
 from django.urls import Resolver404, resolve
 
+from hub.query.formats import FORMATS
 from tests.quiet.hidden import CANARY
 
 _ID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|(?<=\w-)[0-9a-f]{8}\b")
@@ -161,7 +167,25 @@ def _read(response: HttpResponseBase) -> Reply:
     headers = dict(response.headers)
     for name, morsel in response.cookies.items():
         headers[f"Set-Cookie {name}"] = morsel.OutputString()
-    return Reply(response.status_code, headers, content.decode())
+    return Reply(response.status_code, headers, _text(content, headers.get("Content-Type", ""), response.status_code))
+
+
+def _text(content: bytes, media_type: str, status: int) -> str:
+    """A file that is no text: the digest of its bytes, and its cells where it is whole."""
+    form = next((form.name for form in FORMATS.values() if form.media_type == media_type), "")
+    if form not in ("parquet", "arrow", "xlsx"):
+        return content.decode()
+    digest = hashlib.blake2b(content, digest_size=20).hexdigest()
+    if status != 200 or not content:
+        return digest
+    match form:
+        case "parquet":
+            cells: Any = parquet.read_table(io.BytesIO(content)).to_pylist()
+        case "arrow":
+            cells = pa.ipc.open_file(io.BytesIO(content)).read_all().to_pylist()
+        case _:
+            cells = list(openpyxl.load_workbook(io.BytesIO(content))["data"].iter_rows(values_only=True))
+    return f"{digest}\n{cells}"
 
 
 def differences(one: Tape, other: Tape) -> list[str]:

@@ -29,7 +29,7 @@ from hub.query.params import (
 )
 
 _MEDIA_TYPES = {"csv": "text/csv; charset=utf-8; header=present", "ndjson": "application/x-ndjson"}
-_SENT = [
+SENT = [
     OpenApiParameter("Hub-Agreement", str, OpenApiParameter.HEADER, description="The agreement the read is under."),
     OpenApiParameter("Hub-Purpose", str, OpenApiParameter.HEADER, description="What the read is for; recorded."),
     OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER, description="The `ETag` of an earlier answer."),
@@ -38,7 +38,7 @@ _RECEIVED = [
     OpenApiParameter(name, str, OpenApiParameter.HEADER, response=[200, 304], description=text)
     for name, text in (("Hub-Receipt", "The audit event of this read."), ("ETag", "A digest of the answer."))
 ]
-_REFUSED = {(403, MEDIA_TYPE): Problem}
+REFUSED = {(403, MEDIA_TYPE): Problem}
 
 
 def _parameter(name: str, text: str, **more: Any) -> OpenApiParameter:
@@ -94,7 +94,7 @@ _PAGE_SCHEMA = {
 }
 
 
-class _Bare(APIView):
+class Bare(APIView):
     """A read without DRF's request, negotiation and rendering."""
 
     schema = HubSchema()
@@ -114,55 +114,55 @@ class _Bare(APIView):
             return response
 
 
-class Rows(_Bare):
+class Rows(Bare):
     """A page of a dataset's rows, or all of them as a stream."""
 
     @extend_schema(
         summary="Read rows",
-        parameters=[*_QUERY, *_SENT, *_RECEIVED],
+        parameters=[*_QUERY, *SENT, *_RECEIVED],
         responses={
             (200, "application/json"): _PAGE_SCHEMA,
             (200, "application/x-ndjson"): OpenApiTypes.STR,
             (200, "text/csv"): OpenApiTypes.STR,
             304: None,
-            **_REFUSED,
+            **REFUSED,
         },
     )
     def get(self, request: HttpRequest, caller: Any, key: str) -> HttpResponseBase:
         query = parse_rows_query(dict(request.GET.lists()), accept=request.META.get("HTTP_ACCEPT", ""))
-        purpose = _purpose(request)
+        purpose = purpose_of(request)
         if query.format == "json":
             page = read_rows(caller, key, query, purpose)
             return _conditional(request, page, lambda: _page(key, query, page))
         return _streamed(key, query, stream_rows(caller, key, query, purpose))
 
 
-class Aggregate(_Bare):
+class Aggregate(Bare):
     """Counts, sums and the like over groups of a dataset's rows."""
 
     @extend_schema(
         summary="Aggregate rows by groups",
-        parameters=[*_AGGREGATE, *_SENT, *_RECEIVED],
-        responses={(200, "application/json"): _PAGE_SCHEMA, 304: None, **_REFUSED},
+        parameters=[*_AGGREGATE, *SENT, *_RECEIVED],
+        responses={(200, "application/json"): _PAGE_SCHEMA, 304: None, **REFUSED},
     )
     def get(self, request: HttpRequest, caller: Any, key: str) -> HttpResponseBase:
         query = parse_aggregate_query(dict(request.GET.lists()))
-        page = read_rows(caller, key, query, _purpose(request))
+        page = read_rows(caller, key, query, purpose_of(request))
         return _conditional(request, page, lambda: _page(key, query, page))
 
 
-class Row(_Bare):
+class Row(Bare):
     """One row by its primary key."""
 
     @extend_schema(
         summary="Read one row by its primary key",
-        parameters=[*_SENT, *_RECEIVED],
-        responses={200: {"type": "object"}, 304: None, **_REFUSED},
+        parameters=[*SENT, *_RECEIVED],
+        responses={200: {"type": "object"}, 304: None, **REFUSED},
     )
     def get(self, request: HttpRequest, caller: Any, key: str, row: str) -> HttpResponseBase:
         for name in request.GET:
             raise Invalid(f"There is no parameter {name}.", code="parameter-invalid")
-        page = read_row(caller, key, key_values(row), _purpose(request))
+        page = read_row(caller, key, key_values(row), purpose_of(request))
         return _conditional(request, page, lambda: page.rows)
 
 
@@ -187,7 +187,7 @@ _CHANGES_SCHEMA = {
 }
 
 
-class Changes(_Bare):
+class Changes(Bare):
     """A page of what a reader who keeps a copy has to do to it."""
 
     @extend_schema(
@@ -196,7 +196,7 @@ class Changes(_Bare):
             _parameter("since", "Where to go on: `page.next` of the page before, however long ago; the start without."),
             _parameter("limit", "From 1 to 10000; 100 without."),
             _parameter("numbers", "`string`: integers and decimals as strings.", enum=["exact", "string"]),
-            *_SENT[:2],
+            *SENT[:2],
             OpenApiParameter(
                 "Hub-Receipt",
                 str,
@@ -212,9 +212,9 @@ class Changes(_Bare):
     )
     def get(self, request: HttpRequest, caller: Any, key: str) -> HttpResponseBase:
         query = parse_changes_query(dict(request.GET.lists()))
-        page = read_changes(caller, key, query, _purpose(request))
+        page = read_changes(caller, key, query, purpose_of(request))
         body = f'{{"data":[{page.changes}],"page":{{"next":{json.dumps(page.next)}}}}}'
-        headers = {"Hub-Receipt": str(page.receipt), **_SHARED}
+        headers = {"Hub-Receipt": str(page.receipt), **SHARED}
         return HttpResponse(body, content_type="application/json", headers=headers)
 
 
@@ -231,7 +231,8 @@ _CELL = re.compile(r"((?:[^\\,]|\\.)*),", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
-def _purpose(request: HttpRequest) -> Purpose:
+def purpose_of(request: HttpRequest) -> Purpose:
+    """What the request says that it is for."""
     return Purpose(_header(request, "HTTP_HUB_AGREEMENT"), _header(request, "HTTP_HUB_PURPOSE"))
 
 
@@ -255,7 +256,7 @@ def _page(key: str, query: RowsQuery | AggregateQuery, page: RowsPage) -> str:
 def _conditional(request: HttpRequest, page: RowsPage, body: Callable[[], str]) -> HttpResponse:
     """The page, or 304 where the caller has it. The tag is weak: the receipt differs in every answer."""
     etag = f'W/"{page.etag}"'
-    headers = {"ETag": etag, "Hub-Receipt": str(page.receipt), **_SHARED}
+    headers = {"ETag": etag, "Hub-Receipt": str(page.receipt), **SHARED}
     known = request.META.get("HTTP_IF_NONE_MATCH")
     if known and (
         known.strip() == "*" or page.etag in {tag.removeprefix("W/").strip('"') for tag in parse_etags(known)}
@@ -264,11 +265,11 @@ def _conditional(request: HttpRequest, page: RowsPage, body: Callable[[], str]) 
     return HttpResponse(body(), content_type="application/json", headers=headers)
 
 
-_SHARED = {"Cache-Control": "private", "Vary": "Accept, Authorization, Cookie"}
+SHARED = {"Cache-Control": "private", "Vary": "Accept, Authorization, Cookie"}
 
 
 def _streamed(key: str, query: RowsQuery, stream: RowsStream) -> StreamingHttpResponse:
-    response = StreamingHttpResponse(_begun(stream.chunks), content_type=_MEDIA_TYPES[query.format], headers=_SHARED)
+    response = StreamingHttpResponse(_begun(stream.chunks), content_type=_MEDIA_TYPES[query.format], headers=SHARED)
     response["Hub-Receipt"] = str(stream.receipt)
     response["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(f'{key}.{query.format}')}"
     return response

@@ -57,7 +57,7 @@ def audited_page(held: Pass, reading: Reading, page: Sql, limit: int, counted: S
     """The same for any ``page`` of texts and positions that holds ``PASSED`` and looks one further than ``limit``."""
     return (
         "WITH gate AS MATERIALIZED ("
-        + _gate(held)
+        + gate_sql(held)
         + "), page AS MATERIALIZED ("
         + page
         + Sql("), shown AS (SELECT row FROM page LIMIT %s), size AS MATERIALIZED (", (limit,))
@@ -80,7 +80,7 @@ def opening(held: Pass, reading: Reading) -> Sql:
     """The event that opens a stream; answers ``version``, or no row when the pass is void."""
     return (
         "WITH gate AS MATERIALIZED ("
-        + _gate(held)
+        + gate_sql(held)
         + "), event AS ("
         + _event(reading, Sql("'{}'::jsonb"))
         + ") SELECT version FROM gate"
@@ -89,12 +89,12 @@ def opening(held: Pass, reading: Reading) -> Sql:
 
 def streamed(held: Pass, selection: Selection, row: str) -> Sql:
     """The rows of a stream; none when the pass is void at this statement, which ``still_open`` then tells."""
-    return "WITH gate AS MATERIALIZED (" + _gate(held) + ") " + rows_sql(selection, row, PASSED)
+    return "WITH gate AS MATERIALIZED (" + gate_sql(held) + ") " + rows_sql(selection, row, PASSED)
 
 
 def still_open(held: Pass, *, pointer: bool = False) -> Sql:
     """Answers one row while the pass holds; whatever the ``pointer``: a stream goes on over the rows it began with."""
-    return "SELECT true FROM (" + _gate(held, pointer=pointer) + ") gate"
+    return "SELECT true FROM (" + gate_sql(held, pointer=pointer) + ") gate"
 
 
 def closing(reading: Reading) -> Sql:
@@ -102,9 +102,10 @@ def closing(reading: Reading) -> Sql:
     return _event(reading, Sql("'{}'::jsonb"), source="") + " RETURNING true"
 
 
-def _gate(held: Pass, *, pointer: bool = True) -> Sql:
+def gate_sql(held: Pass, *, pointer: bool = True) -> Sql:
+    """Answers the dataset's version and the moment it came while the pass holds."""
     gate = Sql(
-        "SELECT r.version FROM store_relation r, accounts_epoch e WHERE r.id = %s AND e.value = %s",
+        "SELECT r.version, r.synced_at FROM store_relation r, accounts_epoch e WHERE r.id = %s AND e.value = %s",
         (held.relation, held.epoch),
     )
     if pointer:

@@ -83,7 +83,7 @@ def rows_sql(selection: Selection, row: str, *gate: Sql) -> Sql:
     writes its cells down, so that a mask is computed once.
     """
     positions = ", ".join(f"o{i}::text" for i in range(len(selection.order)))
-    return f"SELECT {row} AS row, ARRAY[{positions}]::text[] AS position FROM (" + _view(selection, gate) + ") v"
+    return f"SELECT {row} AS row, ARRAY[{positions}]::text[] AS position FROM (" + view_sql(selection, gate) + ") v"
 
 
 def count_sql(selection: Selection, at_most: int | None) -> Sql:
@@ -94,7 +94,8 @@ def count_sql(selection: Selection, at_most: int | None) -> Sql:
     return "SELECT count(*) FROM (" + inner + ") v"
 
 
-def _view(selection: Selection, gate: Sequence[Sql]) -> Sql:
+def view_sql(selection: Selection, gate: Sequence[Sql] = ()) -> Sql:
+    """The view itself: its cells as ``f0``, ``f1`` …, the terms of its order as ``o0``, ``o1`` …"""
     cells = [field.expression + f" AS f{i}" for i, field in enumerate(selection.fields)]
     cells += [term.field.expression + f" AS o{i}" for i, term in enumerate(selection.order)]
     conditions = [*gate, *selection.where]
