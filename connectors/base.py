@@ -56,6 +56,7 @@ class Batch:
     written of a value of it, in ISO style and UTC. Empty where nothing is known of the cells; the same in all batches.
     ``offered`` are all columns that the source has now, wanted or not, by the names of fields that they would become,
     each with its type where the source knows types; told in the first batch.
+    ``checkpoint``, plain JSON, says that after this batch reading can go on from here, by ``Extract.resume``.
     """
 
     columns: tuple[str, ...]
@@ -65,6 +66,11 @@ class Batch:
     rejects: tuple[Reject, ...] = ()
     types: tuple[str, ...] = ()
     offered: Mapping[str, str] = field(default_factory=dict)
+    checkpoint: Mapping[str, Any] | None = None
+
+
+class CannotResume(Exception):
+    """The source is not as it was at the checkpoint, or does not know it any more: read it from its beginning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +79,8 @@ class Extract:
 
     ``columns`` are the names of the dataset's fields, which the source must offer; empty when they are to be
     discovered. ``since`` is the text of the greatest cursor value loaded, or None for everything. A batch is to hold
-    ``most`` rows at most; 0 leaves it at about a megabyte.
+    ``most`` rows at most; 0 leaves it at about a megabyte. ``resume`` is the checkpoint of a batch of the same extract,
+    behind which reading goes on as if it had never ended; ``read`` raises ``CannotResume`` where that is not sure.
     """
 
     select: Mapping[str, Any]
@@ -81,6 +88,7 @@ class Extract:
     cursor: str | None = None
     since: str | None = None
     most: int = 0
+    resume: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from connectors.base import LIMITS_SCHEMA, Batch, Connector, Extract, Found, Jso
 from connectors.batches import Lines, Record, batches, picker
 from connectors.columns import field_names, picks
 from connectors.fetching.http import basic, bearer
+from connectors.fetching.passage import Passage
 from connectors.fetching.places import Place, open_place
 from connectors.formats import csv, json, xlsx
 from connectors.formats.table import Options, Table
@@ -131,16 +132,20 @@ class File(Connector):
         return self._described(self._place(), select, is_free=False)
 
     def read(self, extract: Extract) -> Iterator[Batch]:
-        place = self._place()
+        place, state = self._place(), extract.resume or {}
         missing = extract.select.get("missing", ())
-        for path in place.matching(extract.select.get("path", "")):
+        paths = state.get("paths") or place.matching(extract.select.get("path", ""))
+        for number, path in enumerate(paths):
             with place.opened(path) as file:
+                passage = Passage(file, paths[number:], state if number == 0 else {})
                 table = self._table(place, path, file, extract.select, extract.columns)
                 columns = extract.columns or field_names(table.header)
                 had = dict.fromkeys(field_names(table.header), "")
                 records = _picked(table, extract.columns, place.name(path), missing)
-                for batch in batches(columns, records, missing, extract.most):
-                    yield replace(batch, offered=had)
+                for batch in batches(columns, passage.rest(records), missing, extract.most):
+                    yield replace(batch, offered=had, checkpoint=passage.after(batch))
+            if paths[number + 1 :]:
+                yield Batch(columns, b"", 0, positioned=True, checkpoint={"paths": paths[number + 1 :]})
 
     def _described(self, place: Place, select: Mapping[str, Any], is_free: bool) -> Found:
         path = place.matching(select.get("path", ""))[0]

@@ -37,7 +37,6 @@ def check(staging: Staging, dataset: Dataset, run: UUID) -> int:
     _take_out_suspects(staging)
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM store_rejected WHERE run = %s AND field <> ''", [str(run)])
-        cursor.execute(f"TRUNCATE {staging.bad}")
         faulty = join(" OR ", [field.fault() + " IS NOT NULL" for field in staging.fields])
         found = Sql(f"INSERT INTO {staging.bad} SELECT ctid FROM {staging.table} WHERE ") + faulty
         cursor.execute(found.text, found.params)
