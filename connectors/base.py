@@ -57,6 +57,7 @@ class Batch:
     ``offered`` are all columns that the source has now, wanted or not, by the names of fields that they would become,
     each with its type where the source knows types; told in the first batch.
     ``state`` is what to hand in next time, once this batch and all before it are published; the last one counts.
+    ``checkpoint``, plain JSON, says that after this batch reading can go on from here, by ``Extract.resume``.
     """
 
     columns: tuple[str, ...]
@@ -67,6 +68,11 @@ class Batch:
     types: tuple[str, ...] = ()
     offered: Mapping[str, str] = field(default_factory=dict)
     state: Mapping[str, Any] | None = None
+    checkpoint: Mapping[str, Any] | None = None
+
+
+class CannotResume(Exception):
+    """The source is not as it was at the checkpoint, or does not know it any more: read it from its beginning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,8 @@ class Extract:
     discovered. ``since`` is the text of the greatest cursor value loaded, or None for everything. ``state`` is the last
     one that the kind itself gave with a batch that was published, as JSON; empty to begin with, None where everything
     is to be read and no state is kept. A batch is to hold ``most`` rows at most; 0 leaves it at about a megabyte.
+    ``resume`` is the checkpoint of a batch of the same extract, behind which reading goes on as if it had never ended;
+    ``read`` raises ``CannotResume`` where that is not sure.
     """
 
     select: Mapping[str, Any]
@@ -85,6 +93,7 @@ class Extract:
     since: str | None = None
     state: Mapping[str, Any] | None = None
     most: int = 0
+    resume: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

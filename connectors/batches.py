@@ -1,9 +1,10 @@
 """Turns records of text cells into batches of COPY text, with as little work per cell as can be."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Final
+from typing import Any, Final
 
 from connectors.base import Batch, Reject
 
@@ -11,6 +12,7 @@ from connectors.base import Batch, Reject
 MISSING: Final = "\0missing\0"
 BATCH_BYTES: Final = 1 << 20
 BATCH_REJECTS: Final = 1000
+WAITS_SECONDS = 5.0
 _NULS: Final = MISSING.count("\0")
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
@@ -31,18 +33,29 @@ class Lines:
         return Lines(self.copy[: len(self.copy) - len(rest)], rows), Lines(rest, self.count - rows)
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Among records, a place from which reading can go on by ``checkpoint``."""
+
+    checkpoint: Mapping[str, Any]
+
+
 def batches(
-    columns: tuple[str, ...], records: Iterable[Record | Lines], missing: Iterable[str] = (), most: int = 0
+    columns: tuple[str, ...], records: Iterable[Record | Lines | Mark], missing: Iterable[str] = (), most: int = 0
 ) -> Iterator[Batch]:
     """Batches of about a megabyte, and of ``most`` rows at most; at least one batch, perhaps empty.
 
-    ``missing`` are the texts that mean no value.
+    ``missing`` are the texts that mean no value. A batch ends at a mark where it is half full, or a while has passed.
     """
     absent = dict.fromkeys(missing, MISSING)
     waiting = _Waiting(columns)
     for record in _by_the_most(records, most) if most else records:
         if isinstance(record, Lines):
             waiting.add(record)
+        elif isinstance(record, Mark):
+            if waiting.is_due:
+                yield waiting.taken(record.checkpoint)
+            continue
         elif isinstance(record, Reject):
             waiting.rejects.append(record)
         else:
@@ -63,7 +76,7 @@ def batches(
         yield waiting.taken()
 
 
-def _by_the_most(records: Iterable[Record | Lines], most: int) -> Iterator[Record | Lines]:
+def _by_the_most(records: Iterable[Record | Lines | Mark], most: int) -> Iterator[Record | Lines | Mark]:
     """The same records, lines cut so that ``most`` rows end where some of them end."""
     done = 0
     for record in records:
@@ -72,7 +85,7 @@ def _by_the_most(records: Iterable[Record | Lines], most: int) -> Iterator[Recor
             yield first
             done += first.count
         yield record
-        done += record.count if isinstance(record, Lines) else 1
+        done += record.count if isinstance(record, Lines) else not isinstance(record, Mark)
 
 
 class _Waiting:
@@ -87,11 +100,17 @@ class _Waiting:
         self.lines: list[str] = []
         self.rejects: list[Reject] = []
         self.size = self._count = 0
+        self._since = time.monotonic()
         self._chunks: list[bytes] = []
 
     @property
     def is_empty(self) -> bool:
         return not (self.lines or self.rejects or self._chunks)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is worth a batch."""
+        return self.size >= BATCH_BYTES // 2 or time.monotonic() - self._since >= WAITS_SECONDS
 
     @property
     def rows(self) -> int:
@@ -104,9 +123,10 @@ class _Waiting:
         self._count += lines.count
         self.size += len(lines.copy)
 
-    def taken(self) -> Batch:
+    def taken(self, checkpoint: Mapping[str, Any] | None = None) -> Batch:
         self._encode()
-        batch = Batch(self.columns, b"".join(self._chunks), self._count, positioned=True, rejects=tuple(self.rejects))
+        copy, rejects = b"".join(self._chunks), tuple(self.rejects)
+        batch = Batch(self.columns, copy, self._count, positioned=True, rejects=rejects, checkpoint=checkpoint)
         self.batches += 1
         self._clear()
         return batch

@@ -151,6 +151,24 @@ class Run(models.Model):
         return str(self.id)
 
 
+class Checkpoint(models.Model):
+    """How far the attempts of a run have come: what the next one adopts when its worker is lost.
+
+    ``staging`` names the tables that hold what was read, empty where there are none; ``terms`` stands for all that must
+    still be the same, ``state`` is what ``connectors.runs.checkpoints`` writes. ``furthest`` is the most rows that any
+    attempt has read.
+    """
+
+    run = models.OneToOneField(Run, on_delete=models.CASCADE, primary_key=True, related_name="checkpoint")
+    staging = models.CharField(max_length=63, blank=True)
+    terms = models.CharField(max_length=64, blank=True)
+    state = models.JSONField(default=dict)
+    furthest = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return self.staging
+
+
 class Upload(models.Model):
     """A file brought by hand for one run; ``select`` says how it is to be read. Its parts go when the run is over.
 

@@ -1,5 +1,6 @@
 """A contract suite that every kind of source passes for free, and a web server on loopback for kinds that need one."""
 
+import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +13,9 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from jsonschema import Draft202012Validator
 
+from connectors import batches
 from connectors.base import Batch, Connector, Extract, JsonSchema
+from connectors.fetching import passage
 from connectors.registry import KINDS, faults, load
 from hub.errors import SourceError
 
@@ -118,6 +121,20 @@ class ConnectorContract:
 
         assert [thread for thread in threading.enumerate() if thread not in before and thread.name == "copy_0"] == []
 
+    def test_reading_goes_on_behind_every_checkpoint(
+        self, connector: Connector, select: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(batches, "WAITS_SECONDS", 0)
+        monkeypatch.setattr(passage, "MARKED_AFTER_SECONDS", 0)
+        names = tuple(column.name for column in connector.describe(select).columns)
+        found = list(connector.read(Extract(select, names, most=1)))
+
+        for number, batch in enumerate(found, start=1):
+            if batch.checkpoint is not None:
+                resume = json.loads(json.dumps(batch.checkpoint))
+                rest = connector.read(Extract(select, names, most=2, resume=resume))
+                assert _copied(rest) == _copied(found[number:])
+
     def test_reading_twice_gives_the_same(self, connector: Connector, select: Mapping[str, Any]) -> None:
         assert rows_of(connector.read(Extract(select))) == rows_of(connector.read(Extract(select)))
 
@@ -125,6 +142,10 @@ class ConnectorContract:
 def rows_of(batches: Iterable[Batch]) -> list[list[str]]:
     """The cells of all batches, without their positions, as COPY writes them."""
     return [line[batch.positioned :] for batch in batches for line in _lines(batch)]
+
+
+def _copied(found: Iterable[Batch]) -> bytes:
+    return b"".join(batch.copy for batch in found)
 
 
 def _lines(batch: Batch) -> list[list[str]]:

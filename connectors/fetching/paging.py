@@ -1,7 +1,7 @@
 """The ways in which APIs hand out long lists, each with an end that is sure to come."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Final
 
@@ -46,69 +46,79 @@ PAGING_SCHEMA: JsonSchema = {
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One answer, its parsed document, and the records in it."""
+    """One answer, its parsed document, the records in it, and where to go on after it; None after the last."""
 
     answer: Answer
     document: Any
     records: list[Any]
+    onward: Mapping[str, Any] | None = None
 
 
 Fetch = Callable[[str], Page]
 Params = Mapping[str, str]
 
 
-def pages(fetch: Fetch, url: str, params: Params, paging: Mapping[str, Any] | None) -> Iterator[Page]:
-    """All pages of the list at ``url``, at least one; raises ``SourceMalformed`` where they would never end."""
+def pages(
+    fetch: Fetch, url: str, params: Params, paging: Mapping[str, Any] | None, onward: Mapping[str, Any] | None = None
+) -> Iterator[Page]:
+    """All pages of the list at ``url``, at least one; raises ``SourceMalformed`` where they would never end.
+
+    With the ``onward`` of an earlier page, those behind it, perhaps none.
+    """
     if paging is None:
         return iter((fetch(_with(url, params)),))
     if "size" in paging:
         params = {**params, paging["size_param"]: str(paging["size"])}
     if paging["kind"] in ("page", "offset"):
-        return _counted(fetch, url, params, paging)
-    return _followed(fetch, url, params, paging)
+        return _counted(fetch, url, params, paging, onward or {})
+    return _followed(fetch, url, params, paging, onward or {})
 
 
-def _counted(fetch: Fetch, url: str, params: Params, paging: Mapping[str, Any]) -> Iterator[Page]:
+def _counted(
+    fetch: Fetch, url: str, params: Params, paging: Mapping[str, Any], onward: Mapping[str, Any]
+) -> Iterator[Page]:
     """By number of page or record, until a page is empty, or short where the first one had the size asked for."""
     by_page = paging["kind"] == "page"
     name = paging.get("page_param", "page") if by_page else paging.get("offset_param", "offset")
-    number = paging.get("first", 1) if by_page else 0
-    size, is_full, before = paging.get("size", 0), False, b""
-    for count in range(MAX_PAGES):
+    number = onward.get("number", paging.get("first", 1) if by_page else 0)
+    size, is_full, before = paging.get("size", 0), onward.get("is_full", False), onward.get("digest", "")
+    for count in range(onward.get("count", 0), MAX_PAGES):
         try:
             page = fetch(_with(url, {**params, name: str(number)}))
         except SourceMissing:
             if count:
                 return  # Some answer "no such page" after the last one.
             raise
-        digest = sha256(page.answer.body).digest()
+        digest = sha256(page.answer.body).hexdigest()
         if page.records and digest == before:
             raise _endless(page, f"the same records for {name}={number} as before")
-        if page.records or not count:
-            yield page
         # A server may cap the size: short pages end the list only where the first one was as long as asked.
         is_full = is_full or (not count and len(page.records) == size)
-        if not page.records or (is_full and len(page.records) < size):
+        is_last = not page.records or (is_full and len(page.records) < size)
+        number, before = number + (1 if by_page else len(page.records)), digest
+        if page.records or not count:
+            after = {"number": number, "is_full": is_full, "digest": digest, "count": count + 1}
+            yield replace(page, onward=None if is_last else after)
+        if is_last:
             return
-        number += 1 if by_page else len(page.records)
-        before = digest
     raise _endless(page, f"more than {MAX_PAGES} pages")
 
 
-def _followed(fetch: Fetch, url: str, params: Params, paging: Mapping[str, Any]) -> Iterator[Page]:
+def _followed(
+    fetch: Fetch, url: str, params: Params, paging: Mapping[str, Any], onward: Mapping[str, Any]
+) -> Iterator[Page]:
     """By what each answer says comes next, until it says nothing."""
-    address = _with(url, params)
+    address = onward.get("address") or _with(url, params)
     seen = {address}
-    for _ in range(MAX_PAGES):
+    for count in range(onward.get("count", 0), MAX_PAGES):
         page = fetch(address)
-        yield page
-        following = _following(page, url, params, paging)
-        if not following:
+        address = _following(page, url, params, paging)
+        yield replace(page, onward={"address": address, "count": count + 1} if address else None)
+        if not address:
             return
-        if following in seen:
+        if address in seen:
             raise _endless(page, "a next page that was read before")
-        seen.add(following)
-        address = following
+        seen.add(address)
     raise _endless(page, f"more than {MAX_PAGES} pages")
 
 

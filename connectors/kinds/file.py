@@ -1,6 +1,6 @@
 """The kind ``file``: delimited text, workbooks and JSON, over HTTP or from a folder."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import PurePosixPath
@@ -12,6 +12,7 @@ from connectors.base import LIMITS_SCHEMA, Batch, Connector, Extract, Found, Jso
 from connectors.batches import Lines, Record, batches, picker
 from connectors.columns import field_names, picks
 from connectors.fetching.http import basic, bearer
+from connectors.fetching.passage import Passage
 from connectors.fetching.places import Place, is_pattern, open_place
 from connectors.formats import csv, json, xlsx
 from connectors.formats.table import Options, Table
@@ -137,37 +138,47 @@ class File(Connector):
         if extract.state is not None and is_pattern(path):
             yield from self._changed(place, path, extract, extract.state.get("files", {}))
             return
-        for one in place.matching(path):
-            yield from self._batches(place, one, extract)
+        resume = extract.resume or {}
+        paths = resume.get("paths") or place.matching(path)
+        for number, one in enumerate(paths):
+            for batch, passage in self._batches(place, one, extract, paths[number:], resume if number == 0 else {}):
+                yield replace(batch, checkpoint=passage.after(batch))
+            if paths[number + 1 :]:
+                yield Batch(extract.columns, b"", 0, positioned=True, checkpoint={"paths": paths[number + 1 :]})
 
     def _changed(self, place: Place, path: str, extract: Extract, known: Mapping[str, str]) -> Iterator[Batch]:
         """Files whose identity is not the one ``known``, in the order of their names; last, what is known from now on.
 
-        One that changes while it is read is not known afterwards, one that is gone is forgotten.
+        One that changes while it is read is not known afterwards, one that is gone is forgotten. There are no
+        checkpoints: the files of a night are not many.
         """
         found = place.matching(path, is_none_fine=bool(extract.state))
         before = place.identities(found)
         unread = [one for one in found if one not in before or known.get(one) != before[one]]
         for one in unread:
-            yield from self._batches(place, one, extract)
+            yield from (batch for batch, _ in self._batches(place, one, extract, [one], {}))
         after = {**before, **dict.fromkeys(unread), **place.identities(unread)}
         files = {one: identity for one, identity in before.items() if after[one] == identity}
         yield Batch(extract.columns, b"", 0, positioned=True, state={"files": files})
 
-    def _batches(self, place: Place, path: str, extract: Extract) -> Iterator[Batch]:
+    def _batches(
+        self, place: Place, path: str, extract: Extract, paths: Sequence[str], resume: Mapping[str, Any]
+    ) -> Iterator[tuple[Batch, Passage]]:
+        """The batches of the file at ``path``, the first of ``paths``, behind what ``resume`` says was read."""
         missing = extract.select.get("missing", ())
         is_one_of_many = is_pattern(extract.select.get("path", ""))
         with place.opened(path) as file:
+            passage = Passage(file, paths, resume)
             table = self._table(place, path, file, extract.select, extract.columns)
             columns = extract.columns or field_names(table.header)
             names = zip(table.header, field_names(table.header), strict=True)
             had = {name: "" for cell, name in names if cell not in self.ignored}
-            records = _picked(table, extract.columns, place.name(path), missing)
+            records = passage.rest(_picked(table, extract.columns, place.name(path), missing))
             for batch in batches(columns, records, missing, extract.most):
                 rejects = batch.rejects
                 if is_one_of_many:
                     rejects = tuple(replace(reject, message=f"{path}: {reject.message}") for reject in rejects)
-                yield replace(batch, offered=had, rejects=rejects)
+                yield replace(batch, offered=had, rejects=rejects), passage
 
     def _described(self, place: Place, select: Mapping[str, Any], is_free: bool) -> Found:
         path = place.matching(select.get("path", ""))[0]

@@ -3,17 +3,17 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, ClassVar, Final
 
 from connectors import infer
-from connectors.base import LIMITS_SCHEMA, Batch, Connector, Extract, Found, JsonSchema, Limits
-from connectors.batches import Lines, Record, batches
+from connectors.base import LIMITS_SCHEMA, Batch, CannotResume, Connector, Extract, Found, JsonSchema, Limits
+from connectors.batches import Lines, Mark, Record, batches
 from connectors.columns import field_names
 from connectors.fetching.http import Answer, Http, basic, bearer, place
 from connectors.fetching.paging import PAGING_SCHEMA, Page, pages
 from connectors.formats import json
-from hub.errors import SourceMalformed, SourceRefused
+from hub.errors import SourceMalformed, SourceMissing, SourceRefused
 
 MAX_PAGE: Final = 64 << 20
 
@@ -108,10 +108,14 @@ class Rest(Connector):
 
     def read(self, extract: Extract) -> Iterator[Batch]:
         with self._http() as http:
+            state = extract.resume or {}
             found = self._pages(http, extract)
-            first = next(found)
+            first = _first(found, is_going_on=bool(state))
+            if first is None:
+                return
             offered = json.keys_of(first.records)
             keys = json.keys_for(extract.columns, offered) if extract.columns else offered
+            keys = tuple(state.get("keys", keys))
             columns = extract.columns or field_names(offered)
             if not columns:
                 raise SourceMalformed(
@@ -120,7 +124,7 @@ class Rest(Connector):
                     hint="Declare the dataset's fields, or run again when the source has data.",
                 )
             had = dict.fromkeys(field_names(offered), "")
-            for batch in batches(columns, _records(first, found, keys), most=extract.most):
+            for batch in batches(columns, _records(first, found, keys, state.get("done", 0)), most=extract.most):
                 yield replace(batch, offered=had)
 
     def _pages(self, http: Http, extract: Extract) -> Iterator[Page]:
@@ -136,7 +140,8 @@ class Rest(Connector):
             document = _parsed(answer)
             return Page(answer, document, _rows(answer, document, select.get("records", "")))
 
-        return pages(fetch, url + select.get("path", ""), params, self.config.get("paging"))
+        onward = (extract.resume or {}).get("onward")
+        return pages(fetch, url + select.get("path", ""), params, self.config.get("paging"), onward)
 
     def _http(self) -> Http:
         return Http(self.config["url"], Limits.of(self.config), self._authorization(), self.sleep)
@@ -158,12 +163,23 @@ class Rest(Connector):
         return basic(self.secrets["user"], self.secrets["password"]) if needed else {}
 
 
-def _records(first: Page, others: Iterator[Page], keys: tuple[str, ...]) -> Iterator[Lines | Record]:
-    yield from json.lines(first.records, keys)
-    done = len(first.records)
-    for page in others:
+def _first(found: Iterator[Page], *, is_going_on: bool) -> Page | None:
+    """The first page; None where there is none behind a checkpoint. The address of a next page may be forgotten."""
+    try:
+        return next(found, None)
+    except (SourceMissing, SourceMalformed) as error:
+        if is_going_on:
+            raise CannotResume from error
+        raise
+
+
+def _records(first: Page, others: Iterator[Page], keys: tuple[str, ...], done: int) -> Iterator[Lines | Record | Mark]:
+    """The records of all pages, numbered after the first ``done``, with a mark between two pages."""
+    for page in chain([first], others):
         yield from json.lines(page.records, keys, done + 1)
         done += len(page.records)
+        if page.onward is not None:
+            yield Mark({"onward": page.onward, "done": done, "keys": keys})
 
 
 def _param(value: object) -> str:

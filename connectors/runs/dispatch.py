@@ -13,7 +13,7 @@ from kombu import Queue
 from kombu.exceptions import ChannelError
 from kombu.exceptions import OperationalError as BrokerDown
 
-from connectors.models import Outbox, Run, Source, Stream, Tick, UploadPart
+from connectors.models import Checkpoint, Outbox, Run, Source, Stream, Tick, UploadPart
 from connectors.runs.pacing import free_slots
 from connectors.runs.schedule import due_streams
 from hub.store.intake import staging
@@ -119,6 +119,7 @@ def _count_tick() -> int:
 def _sweep() -> None:
     """Take away what dead attempts left in staging, and ended runs of their uploads."""
     UploadPart.objects.exclude(upload__run__status__in=(*Run.OPEN, Run.Status.HELD)).delete()
+    Checkpoint.objects.exclude(run__status__in=(*Run.OPEN, Run.Status.HELD)).delete()
     going_on = Run.objects.filter(status__in=Run.OPEN).values_list("pk", flat=True)
     staging.sweep([f"r{run.hex}_" for run in going_on])
 

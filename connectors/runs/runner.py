@@ -12,10 +12,11 @@ from uuid import UUID
 from django.db import connections, transaction
 from django.db.models import Q
 
-from connectors.base import Batch, Connector, Extract, Limits
+from connectors.base import Batch, CannotResume, Connector, Extract, Limits
 from connectors.columns import field_names
 from connectors.models import Run, Stream, Upload
 from connectors.queries import connector_for
+from connectors.runs.checkpoints import Checkpoints
 from connectors.runs.deletions import mark_of
 from connectors.runs.drift import Columns, Drift, after
 from connectors.runs.ending import LeaseLost, Progress, end_by, end_early, finish, supersede
@@ -106,14 +107,15 @@ class _Work:
         self._require_key()
         name = f"r{self.run.pk.hex}_{self.run.fence}"
         contract = contract_of(self.dataset, self.select.get("timezone", ""))
-        into = Staging(name, contract, is_new, lacks=self.lacks, mark=mark_of(self.stream))
+        fresh = Staging(name, contract, is_new, lacks=self.lacks, mark=mark_of(self.stream))
         try:
-            self._load(connector, into)
+            self._load(connector, fresh)
+        except CannotResume:
+            self._begin_again()
+            self._load(connector, fresh)
         except NotDirect:
             self._begin_again()
-            self._load(connector, replace(into, is_direct=False))
-        finally:
-            staging.drop(into)
+            self._load(connector, replace(fresh, name=f"{name}_text", is_direct=False))
 
     def _require_key(self) -> None:
         """A dataset that leaves its fields to its source may turn out to have no key."""
@@ -129,12 +131,29 @@ class _Work:
         self.broken.clear()
         self.state = None
 
-    def _load(self, connector: Connector, into: Staging) -> None:
-        staging.create(into)
-        with self._stage("extract"):
-            self._extract(connector, into)
+    def _load(self, connector: Connector, fresh: Staging) -> None:
+        """Into tables of its own, or on with those that an earlier attempt has left."""
+        extract, source = self._asked(connector), self.stream.source
+        checkpoints = Checkpoints(self.run, self.progress)
+        into = checkpoints.adopt(fresh, extract, self.mode, self.dataset.primary_key, source.kind, source.config)
+        try:
+            self._bring_on(connector, extract, into, checkpoints)
+        finally:
+            checkpoints.discard(into)
+
+    def _bring_on(self, connector: Connector, extract: Extract, into: Staging, checkpoints: Checkpoints) -> None:
+        """The stages that are not behind the run yet."""
+        self.lacks = into.lacks
+        self.columns = checkpoints.columns if checkpoints.columns is not None else self.columns
+        self.state = checkpoints.state
+        if not checkpoints.done:
+            with self._stage("extract"):
+                self._extract(connector, extract, into, checkpoints)
         with self._stage("check"):
-            self.progress.rejected += quarantine.check(into, self.dataset, self.run.pk)
+            if checkpoints.done != "check":
+                with transaction.atomic():
+                    self.progress.rejected += quarantine.check(into, self.dataset, self.run.pk)
+                    checkpoints.save_checked(into)
             self._check_rejects()
         with self._stage("publish"):
             outcome = self._publish(into, time.monotonic())
@@ -154,27 +173,36 @@ class _Work:
         set_fields(actor=HUB, dataset=self.dataset, fields=fields)
         self.dataset.refresh_from_db()
 
-    def _extract(self, connector: Connector, into: Staging) -> None:
-        assert self.heartbeat is not None
-        limit = Limits.of(self.stream.source.config).max_rows_per_second
-        names = tuple(field.name for field in into.given)
+    def _asked(self, connector: Connector) -> Extract:
+        """What is asked of the source, but for the columns."""
         is_incremental = bool(self.stream.cursor) and connector.is_incremental(self.select)
-        extract = Extract(
+        return Extract(
             select=self.select,
-            columns=names,
             cursor=self.stream.cursor if is_incremental else None,
             since=self._since() if is_incremental and self.stream.cursor_value else None,
             state=None if self.mode == Stream.Mode.REPLACE else self.stream.state,
-            most=limit,
+            most=Limits.of(self.stream.source.config).max_rows_per_second,
         )
-        quarantine.forget_broken(self.run.pk)
-        batches = connector.read(extract)
+
+    def _extract(self, connector: Connector, extract: Extract, into: Staging, checkpoints: Checkpoints) -> None:
+        assert self.heartbeat is not None
+        is_new, began = checkpoints.resume is None, time.monotonic()
+        if is_new:
+            quarantine.forget_broken(self.run.pk)
+        names = tuple(field.name for field in into.given)
+        batches = connector.read(replace(extract, columns=names, resume=checkpoints.resume))
         try:
-            first = next(batches, Batch((), b"", 0))
-            if self._meet(first.offered):
+            empty = Batch((), b"", 0, positioned=into.is_positioned and not is_new, types=into.types)
+            first = next(batches, empty)
+            if is_new and self._meet(first.offered):
                 raise _Evolved
-            chunks = self._counted(paced(chain([first], batches), limit, self.heartbeat.check))
-            staging.copy_in(into, chunks, positioned=first.positioned, types=first.types)
+            checkpoints.check(first, into)
+            in_time = paced(chain([first], batches), extract.most, self.heartbeat.check)
+            for stretch in checkpoints.stretches(in_time):
+                with transaction.atomic():
+                    lines = self._counted(stretch, checkpoints.kept)
+                    staging.copy_in(into, lines, positioned=first.positioned, types=first.types)
+                    checkpoints.save_read(into, self.columns, self.state, self._keep_broken, time.monotonic() - began)
         finally:
             close = getattr(batches, "close", None)
             if close is not None:
@@ -212,7 +240,7 @@ class _Work:
             self.dataset.refresh_from_db()
         return bool(drift.added)
 
-    def _counted(self, batches: Iterator[Batch]) -> Iterator[bytes]:
+    def _counted(self, batches: Iterator[Batch], kept: int) -> Iterator[bytes]:
         """The lines of each batch, counted; what was no row goes to the quarantine."""
         for batch in batches:
             assert self.heartbeat is not None
@@ -221,16 +249,23 @@ class _Work:
             self.progress.rows_read += batch.count + len(batch.rejects)
             self.progress.bytes += len(batch.copy)
             self.progress.rejected += len(batch.rejects)
-            if len(self.broken) < quarantine.MAX_KEPT:
+            if kept + len(self.broken) < quarantine.MAX_KEPT:
                 self.broken += [quarantine.Broken(r.position, r.code, r.message) for r in batch.rejects]
             yield batch.copy
 
     def _check_rejects(self) -> None:
         assert self.heartbeat is not None
         self.heartbeat.check()
-        quarantine.keep_broken(self.dataset, self.run.pk, self.broken)
+        self._keep_broken()
         of_wrong_type = quarantine.count_kept(self.run.pk, rule="type")
         self.bounds.check_rejects(self.progress.rejected, of_wrong_type, self.progress.rows_read)
+
+    def _keep_broken(self) -> int:
+        """Write down the records that were no rows, once; answers how many."""
+        count = len(self.broken)
+        quarantine.keep_broken(self.dataset, self.run.pk, self.broken)
+        self.broken.clear()
+        return count
 
     @transaction.atomic
     def _publish(self, into: Staging, since: float) -> Outcome:
@@ -301,7 +336,7 @@ class _Work:
 
 def _poisonous() -> HubError:
     return HubError(
-        f"The worker died {MAX_ATTEMPTS} times over this run; it is not tried again.",
+        f"The worker died {MAX_ATTEMPTS} times over this run without getting further; it is not tried again.",
         code="worker-died",
         hint="Look into the worker's log for what happened, and at the source for rows of unusual size.",
     )

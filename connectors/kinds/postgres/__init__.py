@@ -8,10 +8,12 @@ import psycopg2
 from psycopg2 import errors, sql
 from psycopg2.extensions import connection as Connection
 
-from connectors.base import LIMITS_SCHEMA, Batch, Connector, Extract, Found, JsonSchema, Limits
+from connectors.base import LIMITS_SCHEMA, Batch, CannotResume, Connector, Extract, Found, JsonSchema, Limits
 from connectors.columns import field_names, picks
 from connectors.fetching.reach import Reach
 from connectors.kinds.postgres.relations import (
+    by_value,
+    can_go_on,
     checked,
     columns_of,
     copied,
@@ -131,12 +133,18 @@ class Postgres(Connector):
             statement = sql.SQL("SELECT {} FROM {}").format(
                 sql.SQL(", ").join(offered[place].expression for place in places), relation(extract.select)
             )
+            after, ordered = (extract.resume or {}).get("after"), None
             if extract.cursor is not None:
-                statement += from_on(offered[picks((extract.cursor,), titles, where)[0]], extract.since)
+                (at,) = picks((extract.cursor,), titles, where)
+                statement += from_on(offered[at], extract.since, after)
+                ordered = places.index(at) if at in places and can_go_on(offered[at]) else None
+            if ordered is None and after is not None:
+                raise CannotResume
             types = tuple(offered[place].stored for place in places)
             had = dict(zip(field_names(titles), (column.type for column in offered), strict=True))
-            for lines, count in copied(connection, statement, extract.most):
-                yield Batch(names, checked(lines, where), count, types=types, offered=had)
+            for lines, count, value in by_value(copied(connection, statement, extract.most), ordered):
+                mark = None if value is None else {"after": value}
+                yield Batch(names, checked(lines, where), count, types=types, offered=had, checkpoint=mark)
 
     @contextmanager
     def _connected(self, seconds: int) -> Iterator[Connection]:

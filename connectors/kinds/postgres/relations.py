@@ -14,7 +14,7 @@ from psycopg2.extensions import connection as Connection
 from connectors import infer
 from connectors.base import Column, Found
 from connectors.columns import field_names
-from connectors.copying import Sink, pulled
+from connectors.copying import Chunk, Sink, pulled
 from hub.errors import SourceMalformed, SourceMissing, SourceRefused
 
 _CANCEL_SECONDS: Final = 5.0
@@ -38,6 +38,9 @@ _HUB_TYPES: Final[Mapping[str, str]] = {
     "geometry": "geometry",
     "geography": "geometry",
 }
+
+_EXACT: Final = frozenset({"int2", "int4", "int8", "oid", "date", "timestamp", "timestamptz"})
+_NULL: Final = b"\\N"
 
 _REQUIRED: Final = """
 SELECT a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -92,10 +95,19 @@ def relation(select: Mapping[str, Any]) -> sql.Composable:
     return sql.Identifier(select.get("schema", "public"), select["table"])
 
 
-def from_on(cursor: Offered, since: str | None) -> sql.Composable:
-    """From ``since`` on, its ties included: what came after the last read may carry the same value."""
-    after = sql.SQL("") if since is None else sql.SQL(" WHERE {} >= {}").format(cursor.name, sql.Literal(since))
-    return after + sql.SQL(" ORDER BY {}").format(cursor.name)
+def from_on(cursor: Offered, since: str | None, after: str | None = None) -> sql.Composable:
+    """From ``since`` on, its ties included: what came after the last read may carry the same value.
+
+    Or behind ``after``, a value up to which this read has given every row; what has no value comes last.
+    """
+    where: sql.Composable = sql.SQL("")
+    if after is not None:
+        # What a condition leaves out when it began, rows without a value, it leaves out when it goes on.
+        words = " WHERE {} > {}" if since is not None else " WHERE ({0} > {1} OR {0} IS NULL)"
+        where = sql.SQL(words).format(cursor.name, sql.Literal(after))
+    elif since is not None:
+        where = sql.SQL(" WHERE {} >= {}").format(cursor.name, sql.Literal(since))
+    return where + sql.SQL(" ORDER BY {}").format(cursor.name)
 
 
 def found(connection: Connection, select: Mapping[str, Any], key: tuple[str, ...]) -> Found:
@@ -123,6 +135,56 @@ def found(connection: Connection, select: Mapping[str, Any], key: tuple[str, ...
     )
     by_title = dict(zip(titles, names, strict=True))
     return Found(name_of(select), select, columns, tuple(by_title[name] for name in key), infer.samples(rows))
+
+
+def can_go_on(cursor: Offered) -> bool:
+    """Whether two values of the cursor are equal just where their texts are, so that none is left out behind one."""
+    return cursor.stored in _EXACT
+
+
+def by_value(chunks: Iterator[Chunk], place: int | None) -> Iterator[tuple[bytes, int, str | None]]:
+    """Lines in order of their cell at ``place``, cut where its value changes, with the value all rows of which are in.
+
+    None where that is not sure yet, as all rows of a chunk have the same value. Without a place, chunks stay whole.
+    """
+    if place is None:
+        yield from ((lines, count, None) for lines, count in chunks)
+        return
+    rest, held, given = b"", 0, _NULL
+    for lines, count in chunks:
+        rest, held = rest + lines, held + count
+        tail = _last_of_one_value(rest, place)
+        if tail:
+            given, ties = _cell(rest, place, tail), rest.count(b"\n", tail)
+            yield rest[:tail], held - ties, given.decode()
+            rest, held = rest[tail:], ties
+            continue
+        value = _cell(rest, place, len(rest))
+        if given not in (value, _NULL):
+            yield b"", 0, given.decode()
+        yield rest, held, None
+        rest, held, given = b"", 0, value
+    if rest:
+        yield rest, held, None
+
+
+def _last_of_one_value(lines: bytes, place: int) -> int:
+    """Where the last lines begin that have one value, found by halves as they are in order."""
+    value = _cell(lines, place, len(lines))
+    low, high = 0, lines.rfind(b"\n", 0, -1) + 1
+    while low < high:
+        middle = (low + high) // 2
+        end = lines.index(b"\n", middle) + 1
+        if _cell(lines, place, end) == value:
+            high = lines.rfind(b"\n", 0, end - 1) + 1
+        else:
+            low = end
+    return low
+
+
+def _cell(lines: bytes, place: int, end: int) -> bytes:
+    """The cell at ``place`` of the line that ends at ``end``."""
+    return lines[lines.rfind(b"\n", 0, end - 1) + 1 : end - 1].split(b"\t")[place]
 
 
 def copied(connection: Connection, statement: sql.Composable, most: int = 0) -> Iterator[tuple[bytes, int]]:

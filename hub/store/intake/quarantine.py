@@ -39,7 +39,6 @@ def check(staging: Staging, dataset: Dataset, run: UUID) -> int:
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM store_rejected WHERE run = %s AND field <> ''", [str(run)])
         cursor.execute("DELETE FROM store_quarantined WHERE run = %s", [str(run)])
-        cursor.execute(f"TRUNCATE {staging.bad}")
         faulty = join(" OR ", [staging.fault(field) + " IS NOT NULL" for field in staging.fields])
         found = Sql(f"INSERT INTO {staging.bad} SELECT ctid, row_number() OVER () FROM {staging.table} WHERE ") + faulty
         cursor.execute(found.text, found.params)

@@ -18,6 +18,8 @@ from hub.store.sql import Sql, join
 from hub.store.tables import FLAG, GONE, LINE, PHYSICAL_TYPES, TIE_BREAKER
 
 _IN_MEMORY: Final = 4 << 20
+_MARK: Final = "'(0,0)'::tid"
+"""No row's place: among the bad ones from the beginning, it tells a table that is as it was from one emptied."""
 
 
 class NotDirect(Exception):
@@ -32,7 +34,8 @@ class Staging:
     numbered places (``ctid``) of its rows that are taken out. ``rows`` holds typed rows; where ``is_first``, it is made
     so that it can become the dataset's own table. ``types`` are those of the source's columns, see ``is_vouched``.
     ``lacks`` are names of fields that the source has no more: they come without values. With a ``mark``, rows tell
-    whether they are gone, and those that are come to stand in ``gone``.
+    whether they are gone, and those that are come to stand in ``gone``. ``is_begun`` once some rows are in, to which
+    others are added.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Staging:
     lacks: frozenset[str] = frozenset()
     mark: Mark | None = None
     published: str = field(default="", init=False)
+    is_begun: bool = False
 
     @property
     def table(self) -> str:
@@ -101,24 +105,31 @@ def create(staging: Staging) -> None:
     columns = [Sql(f"{LINE} bigint"), *(Sql(f'{field.column} text COLLATE "C"') for field in staging.fields)]
     table = f"CREATE UNLOGGED TABLE {staging.table} (" + join(", ", columns + _marked(staging)) + ")"
     drop(staging)
+    staging.is_begun = False
     with connection.cursor() as cursor:
         cursor.execute(table.text, table.params)
         cursor.execute(f"CREATE UNLOGGED TABLE {staging.bad} (place tid, number bigint)")
+        cursor.execute(f"INSERT INTO {staging.bad} (place) VALUES ({_MARK})")
 
 
 def copy_in(staging: Staging, chunks: Iterable[bytes], *, positioned: bool, types: tuple[str, ...] = ()) -> None:
     """Bring in lines in COPY text format: the cells in the order of the fields, after the place where ``positioned``.
 
     What the source's ``types`` vouch for, or a look at each line, goes straight into typed columns; the rest is kept
-    as text. Raises ``NotDirect`` where PostgreSQL refuses a value all the same.
+    as text. Raises ``NotDirect`` where PostgreSQL refuses a value all the same. May be called again with what follows.
     """
     staging.is_positioned, staging.types = positioned, types
+    _copy_in(staging, chunks)
+    staging.is_begun = True
+
+
+def _copy_in(staging: Staging, chunks: Iterable[bytes]) -> None:
     if not staging.is_direct:
         return _copy_all_as_text(staging, chunks)
     try:
-        if direct.is_vouched(staging.given, types):
+        if direct.is_vouched(staging.given, staging.types):
             return _copy_rows(staging, chunks)
-        form = direct.line_form(staging.given, positioned=positioned)
+        form = direct.line_form(staging.given, positioned=staging.is_positioned)
         if form is None:
             staging.is_direct = False
             return _copy_all_as_text(staging, chunks)
@@ -155,13 +166,16 @@ def _marked(staging: Staging) -> list[Sql]:
 
 @transaction.atomic
 def _copy_rows(staging: Staging, chunks: Iterable[bytes]) -> None:
-    """Frozen as they come, rows need no second writing by whoever looks at them first."""
+    """Frozen as they come, rows need no second writing by whoever looks at them first; only a new table takes such."""
+    if staging.is_begun:
+        return _copy(staging, staging.rows, chunks)
     _create_rows(staging)
     _copy(staging, staging.rows, chunks, "(FREEZE)")
 
 
 def _copy_all_as_text(staging: Staging, chunks: Iterable[bytes]) -> None:
-    _create_rows(staging)
+    if not staging.is_begun:
+        _create_rows(staging)
     with closing(ahead(chunks)) as lines:
         _copy(staging, staging.table, lines)
 
@@ -234,6 +248,26 @@ def greatest(staging: Staging, name: str, reached: str | None = None) -> str | N
         cursor.execute(query.text, query.params)
         (value,) = cursor.fetchone()
         return value if value is None else str(value)
+
+
+def take_over(staging: Staging) -> bool:
+    """Put out whoever still writes into tables of an earlier attempt, not who reads; whether they hold what they did.
+
+    They do not after a crash of PostgreSQL, which empties what is unlogged: then the mark is gone with the rest.
+    """
+    tables = [staging.table, staging.bad, staging.made]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = current_user"
+            " AND pid <> pg_backend_pid() AND pid IN (SELECT pid FROM pg_locks WHERE mode <> 'AccessShareLock'"
+            " AND relation = ANY (SELECT to_regclass(name) FROM unnest(%s) AS names(name)))",
+            [tables],
+        )
+        cursor.execute("SELECT bool_and(to_regclass(name) IS NOT NULL) FROM unnest(%s) AS names(name)", [tables])
+        if cursor.fetchone() != (True,):
+            return False
+        cursor.execute(f"SELECT EXISTS (SELECT FROM {staging.bad} WHERE place = {_MARK})")
+        return bool(cursor.fetchone()[0])
 
 
 def drop(staging: Staging) -> None:

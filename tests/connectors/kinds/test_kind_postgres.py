@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 import pytest
 
-from connectors.base import Extract
+from connectors.base import CannotResume, Extract
 from connectors.kinds.postgres import Postgres
 from connectors.testing import ConnectorContract, rows_of
 from hub.errors import SourceDown, SourceMissing, SourceRefused
@@ -226,3 +227,33 @@ def test_discover_finds_types_keys_and_hints(postgres: Postgres, execute: Execut
         ("phone", "string", True, "phone"),
     ]
     assert (shown.name, shown.primary_key) == ("public.shown", ())
+
+
+@pytest.mark.parametrize("since", [None, "3"])
+@pytest.mark.parametrize("most", [1, 2, 3, 7, 0])
+def test_reading_by_cursor_goes_on_behind_any_value_all_rows_of_which_are_read(
+    postgres: Postgres, execute: Execute, since: str | None, most: int
+) -> None:
+    execute(
+        "CREATE TABLE things AS SELECT i AS id, CASE WHEN i < 18 THEN i / 4 END AS step FROM generate_series(1, 20) i"
+    )
+    extract = Extract({"table": "things"}, ("id", "step"), cursor="step", since=since, most=most)
+
+    found = list(postgres.read(extract))
+    rows = sorted(rows_of(found))
+
+    marked = [number for number, batch in enumerate(found, start=1) if batch.checkpoint is not None]
+    assert len(rows) == (20 if since is None else 6)
+    assert bool(marked)
+    for number in marked:
+        rest = postgres.read(replace(extract, resume=found[number - 1].checkpoint))
+        assert sorted(rows_of(found[:number]) + rows_of(rest)) == rows
+
+
+def test_cursor_whose_equal_values_have_several_texts_has_no_checkpoint(postgres: Postgres, execute: Execute) -> None:
+    execute("CREATE TABLE things AS SELECT i AS id, i::numeric AS step FROM generate_series(1, 20) i")
+    extract = Extract({"table": "things"}, ("id", "step"), cursor="step", most=1)
+
+    assert {batch.checkpoint for batch in postgres.read(extract)} == {None}
+    with pytest.raises(CannotResume):
+        next(postgres.read(replace(extract, resume={"after": "3"})))

@@ -15,6 +15,9 @@ import pytest
 from django.db import ProgrammingError, connection, connections
 from django.utils.timezone import now
 
+from connectors import batches
+from connectors.fetching import passage
+from connectors.formats import csv
 from connectors.models import Run, Source, Stream
 from connectors.runs.dispatch import _sweep
 from connectors.runs.runner import carry_out
@@ -75,27 +78,39 @@ def stream_for(files: Source, folder: Path) -> Callable[..., Stream]:
         stream = stream_of(files, dataset, key=f"s{number}", select=select, contract={"max_rejects": "50%"}, **settings)
         if before is not None:
             (folder / f"{number}.csv").write_text(before)
-            _carry_out(stream)
+            carried_out(stream)
         return stream
 
     return stream
 
 
+@pytest.fixture(params=[30, 0])
+def checkpoint_seconds(request: pytest.FixtureRequest, settings: Any, monkeypatch: pytest.MonkeyPatch) -> int:
+    """With none, for so short a load; and with one after every batch of some ten rows."""
+    settings.HUB_CHECKPOINT_SECONDS = request.param
+    if not request.param:
+        monkeypatch.setattr(csv, "_BLOCK", 256)
+        monkeypatch.setattr(batches, "BATCH_BYTES", 256)
+        monkeypatch.setattr(passage, "MARKED_AFTER_SECONDS", 0)
+    return int(request.param)
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("case", CASES)
 def test_rerun_after_a_kill_ends_as_an_undisturbed_run(
-    stream_for: Callable[..., Stream], folder: Path, case: str
+    stream_for: Callable[..., Stream], folder: Path, case: str, checkpoint_seconds: int
 ) -> None:
     settings, key, before, after = CASES[case]
     undisturbed = stream_for(settings, key, before)
     statements = _Counted()
     (folder / undisturbed.select["path"]).write_text(after)
     with statements.watched():
-        expected = _state(undisturbed, _carry_out(undisturbed))
+        expected = state_of(undisturbed, carried_out(undisturbed))
     assert statements.count > 20
     assert expected.run[0] in Run.GOOD
 
-    for point in range(1 + list(CASES).index(case) % STEP, statements.count + 1, STEP):
+    step = STEP if checkpoint_seconds or IS_LONG else 2 * STEP
+    for point in range(1 + list(CASES).index(case) % step, statements.count + 1, step):
         stream = stream_for(settings, key, before)
         (folder / stream.select["path"]).write_text(after)
         with _watching(stream) as seen:
@@ -105,7 +120,7 @@ def test_rerun_after_a_kill_ends_as_an_undisturbed_run(
             carry_out(run.pk)
         run.refresh_from_db()
 
-        assert _state(stream, run) == expected, f"killed at statement {point}"
+        assert state_of(stream, run) == expected, f"killed at statement {point}"
         assert seen <= {_digest(before), _digest_of(stream)}, f"killed at statement {point}"
     _sweep()
     with connection.cursor() as cursor:
@@ -145,7 +160,7 @@ class _Counted:
             staging._Lines.read = read  # type: ignore[method-assign]
 
 
-def _carry_out(stream: Stream) -> Run:
+def carried_out(stream: Stream) -> Run:
     run = Run.objects.create(stream=stream)
     carry_out(run.pk)
     run.refresh_from_db()
@@ -174,7 +189,7 @@ def _version(stream: Stream) -> int:
     return Relation.objects.filter(dataset=stream.dataset).values_list("version", flat=True).first() or 0
 
 
-def _state(stream: Stream, run: Run) -> State:
+def state_of(stream: Stream, run: Run) -> State:
     relation = Relation.objects.get(dataset=stream.dataset)
     stream.refresh_from_db()
     with connection.cursor() as cursor:
