@@ -183,6 +183,7 @@ def test_contract_may_want_a_run_to_fail(
 
 def test_wrong_types_alone_make_a_run_fail_that_forbids_them(stream: Stream, folder: Path, run_of: RunOf) -> None:
     edit_stream(actor=HUB, stream=stream, contract={"types": "fail", "max_rejects": "100%"})
+    stream.dataset.fields.filter(name="id").update(is_required=True)
     (folder / "things.csv").write_text(f"{HEAD}1,a,2020-01-01T00:00:00Z\n,b,2020-01-01T00:00:00Z\n")
 
     run = run_of(stream)
