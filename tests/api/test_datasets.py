@@ -157,6 +157,7 @@ def test_rows_are_not_counted_where_a_filter_hides_some(reader: Api, owner: Api,
 
 
 def test_schema_is_that_of_the_callers_view(reader: Api, flights: Dataset) -> None:
+    flights.fields.filter(name="id").update(is_required=True)
     schema = body(reader.get("datasets/dot.flights/schema"))
     assert list(schema["properties"]) == ["id", "名字", "delay", "at"]
     assert schema["properties"]["id"] == {"type": "integer"}

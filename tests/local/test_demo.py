@@ -78,8 +78,23 @@ def test_example_of_reading_works_as_documented(demo: WholeHub) -> None:
     assert [row["dep_delay"] for row in rows] == sorted(delays, reverse=True)[:3]
 
 
+def test_example_of_groups_works_as_documented(demo: WholeHub) -> None:
+    groups = _example(demo, 1)["data"]
+
+    with data.flights() as flights:
+        delays: dict[tuple[str, str], list[int]] = defaultdict(list)
+        for row in csv.DictReader(io.TextIOWrapper(flights, encoding="utf-8")):
+            if row["dep_delay"] != "NA" and int(row["dep_delay"]) > 0:
+                delays[row["origin"], row["carrier"]].append(int(row["dep_delay"]))
+    means = {key: sum(some) / len(some) for key, some in delays.items()}
+    expected = sorted(means, key=lambda key: -means[key])[:3]
+    assert [(group["origin"], group["carrier"]) for group in groups] == expected
+    assert [group["count"] for group in groups] == [len(delays[key]) for key in expected]
+    assert [group["avg_dep_delay"] for group in groups] == pytest.approx([means[key] for key in expected])
+
+
 def test_example_of_a_change_feed_works_as_documented(demo: WholeHub) -> None:
-    first = _example(demo, 1)
+    first = _example(demo, 2)
 
     assert [change["op"] for change in first["data"]] == ["upsert", "upsert"]
     assert all(change["row"].items() >= change["key"].items() for change in first["data"])

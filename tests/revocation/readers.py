@@ -19,7 +19,6 @@ _FORMS: tuple[tuple[str, Mapping[str, str]], ...] = (
     ("rows", {"limit": "5", "sortby": "-id", "count": "exact"}),
     ("rows", {"f": "csv", "limit": "all"}),
     ("rows/7", {}),
-    ("aggregate", {"groupby": "id"}),
 )
 _ROW = re.compile(rb'{"id":|\n7[,\r]')
 _PATIENCE = 30.0

@@ -37,7 +37,7 @@ VOID = {
 @pytest.fixture(autouse=True)
 def state(ask: Ask) -> None:
     """The state under which ``HELD`` holds, and another dataset's."""
-    ask("CREATE TEMP TABLE store_relation (id bigint, generation int, version int)")
+    ask("CREATE TEMP TABLE store_relation (id bigint, generation int, version int, synced_at timestamptz)")
     ask("CREATE TEMP TABLE accounts_epoch (value bigint)")
     ask("CREATE TEMP TABLE accounts_token (id uuid, revoked_at timestamptz, expires_at timestamptz)")
     ask("CREATE TEMP TABLE audit_event (id uuid, kind text, agency text, actor text, dataset text, details jsonb)")
