@@ -39,16 +39,18 @@ def home(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     asked = {name: request.GET.get(name, "").strip() for name in ("q", "agency", "theme", "class")}
     words = Mentioning(asked["q"])
     found = _narrowed(words.among(visible_datasets(caller)), asked)
-    total = _count(caller, words, asked)
+    is_part = request.headers.get("HX-Request") == "true"
+    everything = {} if is_part else census(caller, lambda datasets: datasets, ["agency", "theme"])
+    is_all = everything and not any(asked.values())
+    total = sum(everything["theme"].values()) if is_all else _count(caller, words, asked)
     page = {
         "asked": asked,
         "datasets": with_access(with_freshness(found), caller).order_by("key")[:_SHOWN],
         "total": total,
         "is_cut": total > _SHOWN,
     }
-    if request.headers.get("HX-Request") == "true":
+    if is_part:
         return render(request, "web/results.html", page)
-    everything = census(caller, lambda datasets: datasets, ["agency", "theme"])
     agencies = Agency.objects.filter(code__in=everything["agency"]).order_by("name").values("code", "name", "name_zh")
     choices = {
         "agencies": [(agency["code"], local(agency, "name")) for agency in agencies],
