@@ -95,6 +95,7 @@ class _Kept(Place):
 
 
 @transaction.atomic
+@transaction.atomic
 def retry_records(*, actor: Caller, run: Run) -> Run:
     """Bring the records that ``run`` kept in quarantine in again, as they came, by a run of their own.
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from django.test import Client as Browser
 
-from connectors.models import Run, Source, Stream
+from connectors.models import Run, Source, Stream, Upload
 from hub.accounts.models import Token
 from hub.audit.models import Event
 from hub.catalog.models import Dataset
-from hub.store.models import Rejected
+from hub.store.models import Quarantined, Rejected
 from tests.api.conftest import Api
 
 FOLDER = {"kind": "file", "config": {"url": "http://127.0.0.1:9/", "allow_loopback": True}}
@@ -166,6 +166,28 @@ def test_rejected_values_are_told_to_the_owner_only(owner: Api, system: Api, str
     expected = {"line": 3, "field": "id", "rule": "type", "message": "no integer"}
     assert body(owner.get(f"runs/{run.pk}/rejects"))["data"] == [{**expected, "value": "s3cret"}]
     assert body(system.get(f"runs/{run.pk}/rejects"))["data"] == [{**expected, "value": None}]
+
+
+def test_quarantined_records_go_out_to_the_owner_and_in_again_by_whoever_loads(
+    owner: Api, system: Api, as_agency: Callable[..., Api], stream: Stream
+) -> None:
+    run = Run.objects.create(stream=stream, status="partial")
+    row = {"dataset": stream.dataset, "run": run.pk, "number": 1, "position": 3}
+    Quarantined.objects.create(**row, cells={"id": "s3cret"})
+    Rejected.objects.create(**row, field="id", rule="type", message="no integer", value="s3cret")
+
+    file = owner.get(f"runs/{run.pk}/rejects", {"f": "csv"})
+    refused = [api.get(f"runs/{run.pk}/rejects", {"f": "csv"}) for api in (system, as_agency("ops", "publisher"))]
+    unloaded = [api.post(f"runs/{run.pk}/retry") for api in (as_agency("dot"), as_agency("ops", "publisher"))]
+    again = owner.post(f"runs/{run.pk}/retry")
+
+    assert b"".join(file.streaming_content).startswith(b"_line,_field,_rule,_message,id,")
+    assert [response.status_code for response in (*refused, *unloaded)] == [403, 404, 403, 404]
+    assert not any(b"s3cret" in response.content for response in (*refused, *unloaded))
+    assert (again.status_code, body(again)["status"]) == (202, "queued")
+    assert Upload.objects.get(run=body(again)["id"]).retries == run.pk
+    assert body(owner.get("datasets/dot.flights"))["quality"]["quarantine"] == {"type": 1}
+    assert "quality" not in body(as_agency("ops").get("datasets/dot.flights"))
 
 
 def test_token_is_issued_rotated_and_revoked(reviewer: Api, flights: Dataset) -> None:

@@ -4,6 +4,7 @@ import csv
 import io
 
 import pytest
+from django.db import connection
 from django.utils.timezone import now
 
 from connectors.models import Run
@@ -118,6 +119,24 @@ def test_record_that_came_in_meanwhile_is_not_undone(run: Run, bring: Bring) -> 
 
     assert (4, "newer") in rows(run.stream.dataset)
     assert Rejected.objects.filter(run=tried.pk, rule="key-exists").count() == 1
+    (kept,) = [one for one in listed(tried) if one["_rule"] == "key-exists"]
+    assert (kept["id"], kept["name"], kept["at"]) == ("4", "older", "2020-01-04 00:00:00Z")
+
+
+def test_rows_that_repeat_a_key_are_kept_whole(dataset: Dataset, bring: Bring) -> None:
+    row = "1,{},2020-01-01T08:00:00+08:00\n"
+    held = bring("id,name,at\n" + "".join(map(row.format, ("first", "", "third"))))
+    held.stream.contract = LOOSE
+    held.stream.save()
+
+    run = bring("id,name,at\n" + "".join(map(row.format, ("first", "", "third"))))
+
+    at = "2020-01-01 00:00:00Z"
+    told = [(one["_line"], one["_rule"], one["name"], one["at"]) for one in listed(run)]
+    assert told == [("3", "duplicate-key", "", at), ("4", "duplicate-key", "third", at)]
+    Quarantined.objects.filter(run=run.pk, number=2).update(cells={"id": "5", "name": "third", "at": at})
+    assert again(run).inserted == 1
+    assert rows(dataset) == [(1, "first"), (5, "third")]
 
 
 def test_another_try_that_does_not_end_well_loses_nothing(run: Run) -> None:
@@ -167,8 +186,6 @@ def test_times_without_a_zone_are_in_the_streams(dataset: Dataset, bring: Bring)
 
 
 def moments(dataset: Dataset) -> list[str]:
-    from django.db import connection
-
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT to_char(c3, 'YYYY-MM-DD HH24:MI') FROM {dataset.relation.table} ORDER BY c1")
         return [moment for (moment,) in cursor.fetchall()]

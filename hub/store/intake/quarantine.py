@@ -8,7 +8,7 @@ from django.db import connection, transaction
 
 from hub.catalog.models import Dataset
 from hub.store.intake import direct
-from hub.store.intake.records import keep_whole
+from hub.store.intake.records import keep_typed, keep_whole
 from hub.store.intake.staging import Staging
 from hub.store.models import Rejected
 from hub.store.sql import Sql, join
@@ -58,14 +58,23 @@ def set_aside(staging: Staging, dataset: Dataset, run: UUID, places: str, rule: 
     Part of the caller's transaction: where that is rolled back, so is what was written here.
     """
     line = f"r.{LINE}" if staging.is_positioned else "NULL::bigint"
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"WITH gone AS (DELETE FROM {staging.rows} r USING ({places}) p(place) WHERE r.ctid = p.place"
-            f" RETURNING {line} AS line), kept AS ("
-            "INSERT INTO store_rejected (dataset_id, run, position, field, rule, message)"
-            " SELECT %s, %s, line, %s, %s, %s FROM gone ORDER BY line LIMIT %s) SELECT count(*) FROM gone",
-            [dataset.pk, str(run), field[:60], rule, message, MAX_KEPT],
+    taken = (
+        Sql(f"WITH p AS MATERIALIZED ({places}), told AS (SELECT r.ctid AS place, {line} AS line,")
+        + Sql(" row_number() OVER (ORDER BY ")
+        + line
+        + Sql(") + (SELECT coalesce(max(number), 0) FROM store_quarantined WHERE run = %s) AS number", (str(run),))
+        + Sql(f" FROM {staging.rows} r JOIN p ON r.ctid = p.ctid ORDER BY {line} LIMIT %s), ", (MAX_KEPT,))
+        + Sql(
+            "kept AS (INSERT INTO store_rejected (dataset_id, run, number, position, field, rule, message)"
+            " SELECT %s, %s, number, line, %s, %s, %s FROM told), whole AS (",
+            (dataset.pk, str(run), field[:60], rule, message),
         )
+        + keep_typed(staging, dataset, run)
+        + f"), gone AS (DELETE FROM {staging.rows} r USING p WHERE r.ctid = p.ctid RETURNING 1)"
+        + " SELECT count(*) FROM gone"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(taken.text, taken.params)
         (count,) = cursor.fetchone()
         return int(count)
 
