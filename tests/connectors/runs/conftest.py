@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from connectors.commands import register_source
-from connectors.models import Source
+from connectors.models import Run, Source
 from hub.accounts.caller import HUB
 from hub.catalog.models import Dataset
 from hub.store.models import Relation
@@ -66,3 +66,11 @@ def logged(dataset: Dataset) -> list[tuple[str, int, str | None]]:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT op, (before ->> 'c1')::int, before ->> 'c2' FROM {log} ORDER BY _v, op, 2")
         return [tuple(row) for row in cursor.fetchall()]
+
+
+def staged() -> list[str]:
+    """The tables that this test's runs have left in staging, or beside the data; those of an earlier test are swept."""
+    runs = "|".join(run.hex for run in Run.objects.values_list("pk", flat=True))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT relname FROM pg_class WHERE relkind = 'r' AND relname ~ %s", [f"^r({runs})_"])
+        return [name for (name,) in cursor.fetchall()]

@@ -25,6 +25,7 @@ from hub.catalog.commands import register_dataset, set_fields
 from hub.catalog.models import Dataset
 from hub.store.intake import staging
 from tests.connectors.conftest import FIELDS, stream_of
+from tests.connectors.runs.conftest import staged
 from tests.connectors.runs.test_killed import carried_out, state_of
 
 ROWS, A_SECOND, A_PAGE = 600, 200, 60
@@ -168,7 +169,7 @@ def test_next_worker_goes_on_behind_the_checkpoint_to_the_same_end(
     assert sum(brought) <= ROWS - passed
     if place.served is not None:
         assert again <= (ROWS - passed) // A_PAGE + 1
-    assert _staged() == []
+    assert staged() == []
 
 
 @pytest.mark.parametrize("place", ["file"], indirect=True)
@@ -198,7 +199,7 @@ def test_next_worker_begins_again_where_something_has_changed(
     undisturbed = carried_out(Stream.objects.get(pk=stream.pk))
     assert (run.rows_read, run.rejected) == (undisturbed.rows_read, undisturbed.rejected)
     assert undisturbed.unchanged == run.inserted
-    assert _staged() == []
+    assert staged() == []
 
 
 @pytest.mark.parametrize("place", ["file"], indirect=True)
@@ -248,9 +249,3 @@ def _emptied_as_by_a_crash(name: str) -> None:
     left = staging.Staging(name, ())
     with connection.cursor() as cursor:
         cursor.execute(f"TRUNCATE {left.table}, {left.bad}")
-
-
-def _staged() -> list[str]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'staging' OR tablename LIKE 'r%\\_rows'")
-        return [name for (name,) in cursor.fetchall()]

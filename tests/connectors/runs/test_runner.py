@@ -22,6 +22,7 @@ from hub.catalog.models import Dataset
 from hub.errors import Conflict
 from hub.store.models import Rejected, Relation
 from tests.connectors.conftest import RunOf, stream_of
+from tests.connectors.runs.conftest import staged
 
 GOOD = "id,name,at\n1,one,2020-01-01T00:00:00Z\n2,,2020-01-02T00:00:00Z\n"
 HOLDING = ("too-many-rejects", "shrinks-too-much", "columns-changed")
@@ -45,7 +46,7 @@ def test_run_brings_rows_in_and_tells_what_it_did(stream: Stream, folder: Path, 
     assert run.version == 1
     assert set(run.timings) == {"extract", "check", "publish"}
     assert rows(stream.dataset) == [(1, "one"), (2, None)]
-    assert _staged() == []
+    assert staged() == []
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,7 @@ def test_bad_file_changes_nothing_says_why_and_the_next_run_works(
     assert failed.error_hint
     assert after == [(1, "one"), (2, None)]
     assert (again.status, again.inserted, again.unchanged) == ("succeeded", 1, 2)
-    assert _staged() == []
+    assert staged() == []
 
 
 def test_missing_file_is_named(stream: Stream, run_of: RunOf) -> None:
@@ -298,9 +299,3 @@ def with_a_connection_of_its_own(act: Callable[[], None]) -> None:
         act()
     finally:
         connections.close_all()
-
-
-def _staged() -> list[str]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'staging'")
-        return [name for (name,) in cursor.fetchall()]
