@@ -37,11 +37,15 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A record that is no row at all (too many cells, not decodable): its place in the source, and why."""
+    """A record that is no row at all (too many cells, not decodable): its place in the source, and why.
+
+    ``cells`` are its texts as they came, one text alone where it falls into no cells; empty where they cannot be told.
+    """
 
     position: int
     code: str
     message: str
+    cells: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

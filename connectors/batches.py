@@ -65,7 +65,7 @@ def batches(
             line = _line(cells)
             if line is None:
                 waiting.rejects.append(
-                    Reject(position, "nul", "A value holds the character NUL, which cannot be stored.")
+                    Reject(position, "nul", "A value holds the character NUL, which cannot be stored.", tuple(cells))
                 )
                 continue
             waiting.lines.append(f"{position}\t{line}\n")

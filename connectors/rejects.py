@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final
 
+from connectors.formats.csv import written
 from connectors.models import Run
 from connectors.uploads import REASONS
 from hub.accounts.caller import Caller
@@ -12,7 +13,7 @@ from hub.errors import Forbidden
 from hub.store.models import Quarantined, Rejected
 
 _AT_ONCE: Final = 500
-_HEAD: Final = ("_line", "_field", "_rule", "_message")
+_HEAD: Final = ("_line", "_field", "_rule", "_message", "_record")
 assert set(_HEAD) == REASONS
 
 
@@ -24,7 +25,8 @@ def owns_records(caller: Caller, run: Run) -> bool:
 def rejects_csv(caller: Caller, run: Run) -> Iterator[bytes]:
     """Lines of CSV, RFC 4180, UTF-8: why each record stayed out, and its texts by field as they came.
 
-    A record that is not kept whole has its reasons alone. Raises ``Forbidden`` for all but the dataset's owner.
+    One that was no row stands as a text of its own in
+    ``_record``; one that is not kept whole has its reasons alone. Raises ``Forbidden`` for all but the dataset's owner.
     """
     if not owns_records(caller, run):
         raise Forbidden("Records that stayed out are shown to their owner alone.", hint="Ask for f=json: the rules.")
@@ -45,22 +47,14 @@ def _lines(run: Run, names: tuple[str, ...]) -> Iterator[bytes]:
             cells: dict[str, str | None] = record.cells or {}
             yield _line([*_why(record.position, reasons[record.number]), *(cells.get(name) for name in names)])
     for rejected in Rejected.objects.filter(run=run.pk, dataset=dataset, number=None).order_by("id").iterator():
-        yield _line([*_why(rejected.position, [rejected]), *(None for _ in names)])
+        yield _line([*_why(rejected.position, [rejected], rejected.value), *(None for _ in names)])
 
 
-def _why(position: int | None, reasons: Iterable[Rejected]) -> list[str | None]:
+def _why(position: int | None, reasons: Iterable[Rejected], text: str | None = None) -> list[str | None]:
     reasons = list(reasons)
     told = ("; ".join(getattr(reason, part) for reason in reasons) for part in ("field", "rule", "message"))
-    return [None if position is None else str(position), *told]
+    return [None if position is None else str(position), *told, text]
 
 
 def _line(cells: Iterable[str | None]) -> bytes:
-    return (",".join(map(_cell, cells)) + "\r\n").encode()
-
-
-def _cell(text: str | None) -> str:
-    """An empty text is two quotes, none is nothing."""
-    if text is None:
-        return ""
-    is_plain = text and not any(character in text for character in ',"\r\n')
-    return text if is_plain else '"' + text.replace('"', '""') + '"'
+    return (written(cells) + "\r\n").encode()

@@ -25,7 +25,7 @@ from hub.store.models import Quarantined
 KIND: Final = "upload"
 MAX_BYTES: Final = 1 << 30
 _PART: Final = 1 << 20
-REASONS: Final = frozenset({"_line", "_field", "_rule", "_message"})
+REASONS: Final = frozenset({"_line", "_field", "_rule", "_message", "_record"})
 """Columns of a list of rejects that say why a record stayed out: one that was corrected is brought as it stands."""
 _IN_MEMORY: Final = 4 << 20
 

@@ -181,7 +181,8 @@ class _Records:
             return ((start, row),)
         if not row:
             return ()
-        self._last = Reject(start, "cells", f"There are {len(row)} cells in this line instead of {self._width}.")
+        message = f"There are {len(row)} cells in this line instead of {self._width}."
+        self._last = Reject(start, "cells", message, tuple(row))
         return (self._last,)
 
     def _check_end(self) -> None:
@@ -239,3 +240,15 @@ def _cut(where: str, line: int) -> SourceMalformed:
         code="source-truncated",
         hint="The file was cut short, or a quote is missing. Nothing was loaded.",
     )
+
+
+def written(cells: Iterable[str | None]) -> str:
+    """One record (RFC 4180) without its line's end; an empty text is two quotes, none is nothing."""
+    return ",".join(map(_written, cells))
+
+
+def _written(text: str | None) -> str:
+    if text is None:
+        return ""
+    is_plain = text and not any(character in text for character in ',"\r\n')
+    return text if is_plain else '"' + text.replace('"', '""') + '"'

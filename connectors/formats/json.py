@@ -26,7 +26,9 @@ _NUL: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 class NotJson(ValueError):
-    """The bytes are no JSON document."""
+    """The bytes are no JSON document; ``line`` is the one of many that is none."""
+
+    line: bytes = b""
 
 
 def parse(document: bytes | str) -> Any:
@@ -107,9 +109,17 @@ def cells(records: Iterable[Any], keys: Sequence[str], first: int = 1) -> Iterat
             except RecursionError:
                 yield Reject(position, "depth", "A value is nested too deep to be read.")
         elif isinstance(record, NotJson):
-            yield Reject(position, "not-json", "This line is no JSON document.")
+            came = record.line.decode(errors="replace").rstrip("\r\n")
+            yield Reject(position, "not-json", "This line is no JSON document.", (came,))
         else:
-            yield Reject(position, "not-an-object", "This record is not an object with named values.")
+            yield Reject(position, "not-an-object", "This record is not an object with named values.", _whole(record))
+
+
+def _whole(record: Any) -> tuple[str, ...]:
+    try:
+        return (dumps(record),)
+    except RecursionError:
+        return ()
 
 
 def lines(records: Sequence[Any], keys: Sequence[str], first: int = 1) -> Iterator[Lines | Record]:
@@ -179,6 +189,7 @@ def _line(line: bytes) -> Any:
     try:
         return parse(line)
     except NotJson as error:
+        error.line = line
         return error
 
 

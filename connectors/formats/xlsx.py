@@ -67,7 +67,8 @@ def _records(rows: Iterator[tuple[int, Sequence[Any]]], width: int) -> Iterator[
         if len(cells) > width:
             extra = _without_trailing(cells)
             if len(extra) > width:
-                yield Reject(position, "cells", f"There are {len(extra)} cells in this row instead of {width}.")
+                message = f"There are {len(extra)} cells in this row instead of {width}."
+                yield Reject(position, "cells", message, tuple(extra))
                 continue
             del cells[width:]
         elif len(cells) < width:

@@ -16,6 +16,7 @@ from connectors.base import Batch, CannotResume, Connector, Extract, Limits
 from connectors.columns import field_names
 from connectors.models import Run, Stream, Upload
 from connectors.queries import connector_for
+from connectors.runs.aside import Aside
 from connectors.runs.checkpoints import Checkpoints
 from connectors.runs.deletions import mark_of
 from connectors.runs.drift import Columns, Drift, after
@@ -71,7 +72,6 @@ class _Work:
     run: Run
     progress: Progress = field(default_factory=Progress)
     heartbeat: Heartbeat | None = None
-    broken: list[quarantine.Broken] = field(default_factory=list)
     columns: Columns | None = None
     state: Mapping[str, Any] | None = None
     lacks: frozenset[str] = frozenset()
@@ -80,6 +80,7 @@ class _Work:
         self.stream: Stream = self.run.stream
         self.dataset = self.stream.dataset
         self.bounds = Bounds.of(self.run)
+        self.aside = Aside(self.run)
         upload: Upload | None = getattr(self.run, "upload", None)
         self.mode = upload.mode if upload is not None else self.stream.mode
         self.select = upload.select if upload is not None else self.stream.select
@@ -128,7 +129,7 @@ class _Work:
 
     def _begin_again(self) -> None:
         self.progress.rows_read = self.progress.bytes = self.progress.rejected = 0
-        self.broken.clear()
+        self.aside.clear()
         self.state = None
 
     def _load(self, connector: Connector, fresh: Staging) -> None:
@@ -202,7 +203,9 @@ class _Work:
                 with transaction.atomic():
                     lines = self._counted(stretch, checkpoints.kept)
                     staging.copy_in(into, lines, positioned=first.positioned, types=first.types)
-                    checkpoints.save_read(into, self.columns, self.state, self._keep_broken, time.monotonic() - began)
+                    checkpoints.save_read(
+                        into, self.columns, self.state, self.aside.write_down, time.monotonic() - began
+                    )
         finally:
             close = getattr(batches, "close", None)
             if close is not None:
@@ -249,23 +252,15 @@ class _Work:
             self.progress.rows_read += batch.count + len(batch.rejects)
             self.progress.bytes += len(batch.copy)
             self.progress.rejected += len(batch.rejects)
-            if kept + len(self.broken) < quarantine.MAX_KEPT:
-                self.broken += [quarantine.Broken(r.position, r.code, r.message) for r in batch.rejects]
+            self.aside.take(batch.rejects, kept)
             yield batch.copy
 
     def _check_rejects(self) -> None:
         assert self.heartbeat is not None
         self.heartbeat.check()
-        self._keep_broken()
+        self.aside.write_down()
         of_wrong_type = quarantine.count_kept(self.run.pk, rule="type")
         self.bounds.check_rejects(self.progress.rejected, of_wrong_type, self.progress.rows_read)
-
-    def _keep_broken(self) -> int:
-        """Write down the records that were no rows, once; answers how many."""
-        count = len(self.broken)
-        quarantine.keep_broken(self.dataset, self.run.pk, self.broken)
-        self.broken.clear()
-        return count
 
     @transaction.atomic
     def _publish(self, into: Staging, since: float) -> Outcome:

@@ -75,7 +75,7 @@ def test_file_is_its_owners_alone(run: Run) -> None:
 
 def test_corrected_file_comes_in_as_it_stands(run: Run, bring: Bring) -> None:
     text = b"".join(rejects_csv(owner(), run)).decode()
-    for wrong, right in (("integer.,x,", "integer.,2,"), ("soon", "2020-01-03"), ("later", "2020-01-04T00:00:00Z")):
+    for wrong, right in (("integer.,,x,", "integer.,,2,"), ("soon", "2020-01-03"), ("later", "2020-01-04T00:00:00Z")):
         assert wrong in text
         text = text.replace(wrong, right)
 

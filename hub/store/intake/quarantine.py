@@ -21,11 +21,12 @@ _MAX_VALUE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A record that was no row at all: its place in the source, and why."""
+    """A record that was no row at all: its place in the source, why, and its text where it is known."""
 
     position: int
     rule: str
     message: str
+    text: str | None
 
 
 @transaction.atomic
@@ -82,7 +83,8 @@ def set_aside(staging: Staging, dataset: Dataset, run: UUID, places: str, rule: 
 def keep_broken(dataset: Dataset, run: UUID, broken: Iterable[Broken]) -> None:
     """Write down records that were no rows."""
     Rejected.objects.bulk_create(
-        Rejected(dataset=dataset, run=run, position=b.position, rule=b.rule, message=b.message[:300]) for b in broken
+        Rejected(dataset=dataset, run=run, position=b.position, rule=b.rule, message=b.message[:300], value=b.text)
+        for b in broken
     )
 
 
