@@ -36,7 +36,9 @@ def register_source(
     require_act(actor, "load", agency.code, what="Registering sources")
     _check_key(Source, key, agency=agency)
     _check_settings(kind, config, secrets)
-    source = Source.objects.create(key=key, agency=agency, kind=kind, config=dict(config), secrets=seal(secrets))
+    source = Source(key=key, agency=agency, kind=kind, config=dict(config))
+    source.secrets = seal(secrets, source.pk)
+    source.save()
     record(actor=actor, kind="source.registered", subject=key, source_kind=kind)
     return source
 
@@ -48,9 +50,9 @@ def edit_source(*, actor: Caller, source: Source, **values: Any) -> Source:
     _only(values, _SOURCE_VALUES)
     secrets = values.pop("secrets", None)
     config = values.get("config", source.config)
-    _check_settings(source.kind, config, unseal(bytes(source.secrets)) if secrets is None else secrets)
+    _check_settings(source.kind, config, unseal(source.secrets, source.pk) if secrets is None else secrets)
     if secrets is not None:
-        source.secrets = seal(secrets)
+        source.secrets = seal(secrets, source.pk)
     for name, value in values.items():
         setattr(source, name, value)
     changed = sorted([*values, *(["secrets"] if secrets is not None else [])])

@@ -7,12 +7,13 @@ from django.db.models import Q
 from django.utils.timezone import now
 from guardian.models import GroupObjectPermissionBase
 
+from connectors.secrets import SealedField
 from hub.accounts.models import Agency
 from hub.catalog.models import Dataset
 
 
 class Source(models.Model):
-    """A department's system that streams read from. ``secrets`` is sealed with the hub's key.
+    """A department's system that streams read from. ``secrets`` are sealed, see ``connectors.secrets``.
 
     ``failures`` counts the runs in a row that found it down; it is left alone until ``paused_until``.
     """
@@ -22,7 +23,7 @@ class Source(models.Model):
     key = models.CharField(max_length=100)
     kind = models.CharField(max_length=20)
     config = models.JSONField(default=dict)
-    secrets = models.BinaryField(default=b"")
+    secrets = SealedField(default=b"")
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=now)
     failures = models.PositiveIntegerField(default=0)

@@ -79,7 +79,7 @@ def _waits_for(run: Run) -> str:
 
 def connector_of(source: Source) -> Connector:
     """The connector that reads ``source``, with its secrets."""
-    return registry.load(source.kind)(source.config, unseal(bytes(source.secrets)))
+    return registry.load(source.kind)(source.config, unseal(source.secrets, source.pk))
 
 
 def connector_for(run: Run) -> Connector:

@@ -40,6 +40,7 @@ HUB_URL = (os.environ.get("HUB_URL") or connection.running_url() or "http://127.
 _HOST = urllib.parse.urlsplit(HUB_URL).hostname or ""
 ALLOWED_HOSTS = _words("HUB_ALLOWED_HOSTS") or list({"localhost", "127.0.0.1", "[::1]", _HOST})
 CSRF_TRUSTED_ORIGINS = _words("HUB_TRUSTED_ORIGINS")
+HUB_SECRETS_KEYS = connection.from_environment("HUB_SECRETS_KEYS") or ""
 HUB_REGIME = os.environ.get("HUB_REGIME", "default")
 HUB_CHECKPOINT_SECONDS = float(os.environ.get("HUB_CHECKPOINT_SECONDS", "30"))
 HUB_RATE_LIMITS = _flag("HUB_RATE_LIMITS", default=True)

@@ -64,7 +64,7 @@ def source_values(thing: Source) -> Values:
         "agency": thing.agency.code,
         "kind": thing.kind,
         "config": thing.config,
-        "secrets": unseal(bytes(thing.secrets)),
+        "secrets": unseal(thing.secrets, thing.pk),
         "retire": not thing.is_active,
     }
 
