@@ -11,6 +11,8 @@ from hub.errors import FieldError, Invalid
 
 KINDS: Final[Mapping[str, str]] = {
     "postgres": "connectors.kinds.postgres.Postgres",
+    "mysql": "connectors.kinds.mysql.Mysql",
+    "sql": "connectors.kinds.sql.Sql",
     "file": "connectors.kinds.file.File",
     "rest": "connectors.kinds.rest.Rest",
     "upload": "connectors.uploads.Uploaded",

@@ -10,6 +10,9 @@ import psycopg2
 import pytest
 
 from connectors.testing import Answering, Reply, Served, serving
+from tests import mariadb
+
+InMariadb = Callable[..., None]
 
 
 @pytest.fixture
@@ -63,3 +66,17 @@ def execute(server_settings: dict[str, str], database: str) -> Iterator[Callable
         yield cursor.execute
         cursor.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
     connection.close()
+
+
+@pytest.fixture(scope="session")
+def mariadb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[mariadb.Server]:
+    mariadb.require()
+    with mariadb.started(tmp_path_factory.mktemp("mariadb")) as server:
+        yield server
+
+
+@pytest.fixture
+def in_mariadb(mariadb_server: mariadb.Server) -> Iterator[InMariadb]:
+    """Run statements there as the database's owner; what they made is gone after the test."""
+    yield mariadb_server.execute
+    mariadb_server.execute("DROP DATABASE registry", "CREATE DATABASE registry CHARACTER SET utf8mb4", "USE registry")
