@@ -182,7 +182,7 @@ def test_what_a_search_counts_where_the_words_stand_is_what_it_lists() -> None:
         for word in ("barometer", "DOT.D", "nowhere"):
 
             def sought(things: QuerySet[Any], word: str = word) -> QuerySet[Any]:
-                return Mentioning(word).among(things)
+                return Mentioning(word).throughout(things)
 
             listed = (
                 Mentioning(word).among(visible_datasets(caller)).values_list("agency__code", "theme", "sharing_class")
