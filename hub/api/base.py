@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 
 from hub.accounts.caller import Caller
 from hub.api.authentication import nobody
-from hub.api.pagination import DEFAULT_LIMIT, page_of, slice_of
+from hub.api.pagination import DEFAULT_LIMIT, Shown, as_they_are, page_of, slice_of
 from hub.api.params import PAGING, Parameter, narrowed, parse_query
 from hub.api.schema import HubSchema
 from hub.api.throttling import spend_request
@@ -80,6 +80,7 @@ class ApiView(APIView):
         context: Mapping[str, Any] | None = None,
         *,
         empty: Q | None = None,
+        shown: Shown = as_they_are,
         **more: Any,
     ) -> Response:
         """The page of ``things`` that was asked for, narrowed by the parameters that are filters."""
@@ -91,6 +92,7 @@ class ApiView(APIView):
             after=self.asked.get("cursor", ""),
             binding=repr((self.caller.agency, self.caller.name, self.request.path, sorted(asked.items()))),
             empty=empty,
+            shown=shown,
         )
         told = serializer(page.items, many=True, context={"caller": self.caller, **(context or {})})
         return Response({"data": told.data, "page": page.told(), **more})

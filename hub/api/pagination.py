@@ -17,6 +17,14 @@ _M = TypeVar("_M", bound=Model)
 _T = TypeVar("_T")
 
 
+Shown = Callable[[QuerySet[Any]], QuerySet[Any]]
+"""From the entries of a page, what is shown for them in the same order, with the same names to order by."""
+
+
+def as_they_are(things: QuerySet[Any]) -> QuerySet[Any]:
+    return things
+
+
 @dataclass(frozen=True, slots=True)
 class Page(Generic[_T]):
     """Some entries of a list; ``next`` is the cursor of those that follow, None after the last."""
@@ -37,17 +45,18 @@ def page_of(
     after: str = "",
     binding: str,
     empty: Q | None = None,
-) -> Page[_M]:
-    """The page of ``things`` in ``order`` (``-`` descends; together the names are unique and never null).
+    shown: Shown = as_they_are,
+) -> Page[Any]:
+    """The page of ``things`` in ``order`` (``-`` descends; together the names are unique and never null), as ``shown``.
 
     ``empty`` says where the first name is null after all, if it can be: below all others. ``binding`` names the
     caller and the query: a cursor made for another one is refused with ``cursor-invalid``.
     """
     bound = f"{binding} {order}"
     position = cursor.unseal(after, bound) if after else ()
-    items: list[_M] = []
+    items: list[Any] = []
     for part in [_after(things, order, position)] if empty is None else _parts(things, empty, order, position):
-        items += part[: limit + 1 - len(items)]
+        items += shown(part[: limit + 1 - len(items)])
     if len(items) <= limit:
         return Page(items, limit, None)
     return Page(items[:limit], limit, cursor.seal(_position(items[limit - 1], order), bound))

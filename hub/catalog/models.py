@@ -95,16 +95,27 @@ class Dataset(models.Model):
 class Wording(models.Model):
     """What a search looks through: a dataset's description and its owner's names, in capitals, one to a line.
 
-    Beside them is what its findings are counted by; ``is_plain`` as ``PLAIN`` says.
+    Beside them is what its findings are narrowed, put in order and counted by; ``is_plain`` as ``PLAIN`` says.
     The database keeps it (see the migration), so that it follows every change, whoever makes it.
     """
 
     dataset = models.OneToOneField(Dataset, on_delete=models.CASCADE, primary_key=True)
     text = models.TextField()
+    key = models.CharField(max_length=93, db_default="")
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE, null=True, db_index=False)
     theme = models.CharField(max_length=60, blank=True, db_default="")
     sharing_class = models.CharField(max_length=20, db_default="")
+    status = models.CharField(max_length=20, db_default="")
+    is_secret = models.BooleanField(db_default=False)
     is_plain = models.BooleanField(db_default=False)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["key"], name="wording_key"),
+            models.Index(fields=["agency", "key"], name="wording_agency"),
+            models.Index(fields=["theme", "key"], name="wording_theme"),
+            models.Index(fields=["status"], condition=Q(is_plain=False), name="wording_guarded"),
+        ]
 
     def __str__(self) -> str:
         return self.text.partition("\n")[0]

@@ -19,21 +19,22 @@ AccessWord = Literal["open", "on-request", "closed"]
 
 def visible_datasets(caller: Caller) -> QuerySet[Dataset]:
     """Those that exist for ``caller``: exactly the ones for which ``decide`` says so, in whatever mode."""
-    gate = gate_of(caller)
-    managed, public = _managed(caller, gate), Q(status__in=PUBLIC_STATUSES)
-    known = Q(is_secret=False) | managed | _own(caller, gate) | gate.passes(None) | gate.passes_under()
-    return Dataset.objects.select_related("agency").filter(_scoped(caller), public | managed, known)
+    return Dataset.objects.select_related("agency").filter(_scoped(caller), _known(caller))
 
 
-def visible_parts(caller: Caller, *, by_words: bool = False) -> tuple[QuerySet[Any], QuerySet[Dataset]]:
-    """The same in two parts that share none, to be counted: those that exist for everyone, and the few others.
+def visible_wordings(caller: Caller) -> QuerySet[Wording]:
+    """The same datasets by their wordings, where most need one look to be known to exist for everyone."""
+    return Wording.objects.filter(_scoped(caller), Q(is_plain=True) | _known(caller))
 
-    ``by_words``: the former as what a search looks through, where the token covers all of them.
-    """
-    others = visible_datasets(caller).filter(~PLAIN)
-    if by_words and _covers_all(caller):
-        return Wording.objects.filter(is_plain=True), others
-    return Dataset.objects.filter(_scoped(caller), PLAIN), others
+
+def worded_datasets(wordings: QuerySet[Wording]) -> QuerySet[Dataset]:
+    """The datasets of a page of wordings, in one statement with it: who may know of them is settled there."""
+    return Dataset.objects.select_related("agency").filter(pk__in=wordings.values("pk"))
+
+
+def visible_parts(caller: Caller) -> tuple[QuerySet[Dataset], QuerySet[Dataset]]:
+    """The same in two parts that share none, to be counted: those that exist for everyone, and the few others."""
+    return Dataset.objects.filter(_scoped(caller), PLAIN), visible_datasets(caller).filter(~PLAIN)
 
 
 def readable_datasets(caller: Caller, mode: Mode = "rows") -> QuerySet[Dataset]:
@@ -52,8 +53,8 @@ def with_access(datasets: QuerySet[Dataset], caller: Caller) -> QuerySet[Dataset
     return datasets.annotate(access=word)
 
 
-def having_access(datasets: QuerySet[Dataset], caller: Caller, word: AccessWord) -> QuerySet[Dataset]:
-    """Those to which ``with_access`` gives this word; of them the gate is asked last."""
+def having_access(datasets: QuerySet[Any], caller: Caller, word: AccessWord) -> QuerySet[Any]:
+    """Those (datasets or their wordings) to which ``with_access`` gives this word; the gate is asked last."""
     readable = _readable(caller, "rows")
     if word == "open":
         return datasets.filter(readable)
@@ -125,6 +126,15 @@ def _scoped(caller: Caller) -> Q:
         elif verb == "read":
             covered |= Q(key=target)
     return covered
+
+
+def _known(caller: Caller) -> Q:
+    """Step 1 of a decision, but for what the token covers."""
+    gate = gate_of(caller)
+    managed, public = _managed(caller, gate), Q(status__in=PUBLIC_STATUSES)
+    return (public | managed) & (
+        Q(is_secret=False) | managed | _own(caller, gate) | gate.passes(None) | gate.passes_under()
+    )
 
 
 def _managed(caller: Caller, gate: Gate) -> Q:

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from hub.accounts.caller import Caller
 from hub.accounts.models import Agency
-from hub.query.catalogue import visible_parts
+from hub.query.catalogue import visible_parts, visible_wordings
 
 FACETS: Final[Mapping[str, str]] = {"agency": "agency_id", "theme": "theme", "class": "sharing_class"}
 """Columns of datasets, never null."""
@@ -23,11 +23,11 @@ def census(
 ) -> dict[str, dict[str, int]]:
     """By facet, the values there are in order, and how many of the datasets visible to ``caller`` have each.
 
-    An agency's value is its code. ``by_words``: ``narrow`` asks for words and facets alone, so that those that exist
-    for everyone can be counted where their words stand.
+    An agency's value is its code. ``by_words``: ``narrow`` asks for words, and for nothing that wordings do not tell,
+    so that all are counted where their words stand.
     """
     counts: dict[str, Counter[Any]] = {name: Counter() for name in names}
-    for part in visible_parts(caller, by_words=by_words):
+    for part in [visible_wordings(caller)] if by_words else visible_parts(caller):
         for *values, count in _grouped(narrow(part), [FACETS[name] for name in names]):
             name, value = next((n, v) for n, v in zip(names, values, strict=True) if v is not None)
             counts[name][value] += count

@@ -10,9 +10,9 @@ from hub.catalog.models import Dataset, Wording
 
 SAMPLE: Final = 1_000
 """How many datasets are looked at, by their random ids, to see whether a word is common."""
-COMMON: Final = SAMPLE // 50
+COMMON: Final = SAMPLE // 25
 """Of those: words that this many hold are soon met on the way through any list, and costly to gather and sort."""
-FREQUENT: Final = SAMPLE // 4
+FREQUENT: Final = SAMPLE // 5
 """Of those: where this many hold the words, to look through all is less work than to gather them by the index."""
 
 
@@ -29,8 +29,15 @@ class Mentioning:
         self._words = q.split()
 
     def among(self, things: QuerySet[_Found]) -> QuerySet[_Found]:
-        """Those of ``things``: datasets to be listed from some place on, or wordings to be counted from end to end."""
-        text, common = ("text", FREQUENT) if things.model is Wording else ("wording__text", COMMON)
+        """Those of ``things``, to be listed from some place on."""
+        return self._holding(things, COMMON)
+
+    def throughout(self, things: QuerySet[_Found]) -> QuerySet[_Found]:
+        """Those of ``things``, to be counted from end to end."""
+        return self._holding(things, FREQUENT)
+
+    def _holding(self, things: QuerySet[_Found], common: int) -> QuerySet[_Found]:
+        text = "text" if things.model is Wording else "wording__text"
         for word in self._to_look_up(common):
             things = things.filter(_may_hold(text, word))
         return things.filter(*(_holds(text, word) for word in self._words))

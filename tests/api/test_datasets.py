@@ -51,11 +51,16 @@ def test_secret_dataset_is_unknown_to_those_it_is_denied_to(reader: Api, owner: 
         hidden = reader.get(f"datasets/dot.radar{path}")
         assert hidden.status_code == 404
         assert hidden.content.replace(b"radar", b"zzzzz") == unknown.content
-    counted = body(reader.get("datasets", {"facets": "agency,class"}))["facets"]
-    assert counted == {
-        "agency": [{"value": "dot", "count": 1}],
-        "class": [{"value": "conditional", "count": 1}],
-    }
+    for asked in ({}, {"q": "dot."}, {"q": "dot.", "sort": "-key"}, {"q": "dot.", "access": "on-request"}):
+        found = body(reader.get("datasets", {**asked, "facets": "agency,class"}))
+        assert [entry["key"] for entry in found["data"]] == ["dot.planes"], asked
+        assert found["facets"] == {
+            "agency": [{"value": "dot", "count": 1}],
+            "class": [{"value": "conditional", "count": 1}],
+        }
+    assert keys(owner.get("datasets", {"q": "dot."})) == ["dot.planes", "dot.radar"]
+    assert keys(owner.get("datasets", {"q": "radar", "facets": "agency"})) == ["dot.radar"]
+    assert keys(reader.get("datasets", {"q": "radar"})) == keys(reader.get("datasets", {"q": "zzzzz"})) == []
 
 
 def test_draft_is_there_for_those_who_manage_it_only(reader: Api, owner: Api, as_agency: Callable[..., Api]) -> None:
@@ -113,6 +118,21 @@ def test_catalogue_goes_on_where_the_page_ended(reader: Api, dataset: Any) -> No
             break
         params["cursor"] = answer["page"]["next"]
     assert found == ["dot.set4", "dot.set2", "dot.set3", "dot.set0", "dot.set1"]
+
+
+@pytest.mark.parametrize("sort", ["key", "-key", "title", "agency"])
+def test_findings_come_in_order_page_by_page(reader: Api, dataset: Any, sort: str) -> None:
+    for number in range(7):
+        dataset(f"d{number}", title=f"{'Late' if number % 3 else 'Early'} planes {number}")
+    expected = [f"dot.d{number}" for number in (1, 2, 4, 5)]
+    asked: dict[str, Any] = {"q": "late planes", "sort": sort, "limit": 3}
+    first = body(reader.get("datasets", asked))
+    second = body(reader.get("datasets", {**asked, "cursor": first["page"]["next"]}))
+
+    found = [entry["key"] for entry in first["data"] + second["data"]]
+
+    assert found == (expected[::-1] if sort == "-key" else expected)
+    assert second["page"]["next"] is None
 
 
 def test_freshness_follows_the_promise(reader: Api, flights: Dataset) -> None:

@@ -13,7 +13,7 @@ from hub.accounts.queries import current_epoch
 from hub.errors import Forbidden, NotFound
 from hub.predicates import FIELD_TYPES, FieldType
 from hub.query import door
-from hub.query.catalogue import readable_datasets, visible_datasets, with_access
+from hub.query.catalogue import readable_datasets, visible_datasets, visible_wordings, with_access
 from hub.query.params import RowsQuery
 from policies.access import KINDS, Access
 from policies.explain import availability
@@ -83,6 +83,7 @@ def test_the_catalogue_lists_exactly_what_is_decided(rows: tuple[Row, ...], seed
             told = {decision.dataset.key: availability(decision) for decision in decisions if decision.exists}
             permitted = {case.dataset.key for case in cases if decided(replace(case, mode=mode)).permit}
             assert listed == told, (there, asker)
+            assert set(visible_wordings(asker).values_list("key", flat=True)) == listed.keys(), (there, asker)
             assert readable == permitted, (there, asker, mode)
 
 

@@ -18,7 +18,14 @@ from hub.accounts.caller import Caller
 from hub.accounts.models import Agency, AgencyGroup, Client, Membership, Team, User
 from hub.catalog.models import Dataset, Wording
 from hub.errors import NotFound
-from hub.query.catalogue import having_access, readable_datasets, visible_datasets, visible_parts, with_access
+from hub.query.catalogue import (
+    having_access,
+    readable_datasets,
+    visible_datasets,
+    visible_parts,
+    visible_wordings,
+    with_access,
+)
 from hub.query.census import census
 from hub.query.decisions import decision_for
 from hub.query.search import Mentioning
@@ -165,6 +172,19 @@ def test_lists_agree_with_decisions() -> None:
 
 
 @pytest.mark.usefixtures("world")
+def test_wordings_are_visible_as_their_datasets_are() -> None:
+    for name, caller in CALLERS.items():
+        datasets, wordings = visible_datasets(caller), visible_wordings(caller)
+        assert set(wordings.values_list("key", flat=True)) == set(datasets.values_list("key", flat=True)), name
+        for word in ("open", "on-request", "closed"):
+            having = [
+                set(having_access(things, caller, word).values_list("key", flat=True))
+                for things in (datasets, wordings)
+            ]  # type: ignore[arg-type]
+            assert having[0] == having[1], (name, word)
+
+
+@pytest.mark.usefixtures("world")
 def test_what_is_counted_is_what_is_listed() -> None:
     for name, caller in CALLERS.items():
         listed = visible_datasets(caller).values_list("agency__code", "theme", "sharing_class")
@@ -182,7 +202,7 @@ def test_what_a_search_counts_where_the_words_stand_is_what_it_lists() -> None:
         for word in ("barometer", "DOT.D", "nowhere"):
 
             def sought(things: QuerySet[Any], word: str = word) -> QuerySet[Any]:
-                return Mentioning(word).among(things)
+                return Mentioning(word).throughout(things)
 
             listed = (
                 Mentioning(word).among(visible_datasets(caller)).values_list("agency__code", "theme", "sharing_class")
@@ -193,17 +213,23 @@ def test_what_a_search_counts_where_the_words_stand_is_what_it_lists() -> None:
                 assert found[facet] == Counter(entry[index] for entry in listed), (name, word, facet)
 
 
-def test_wording_follows_what_it_is_counted_by(planes: Dataset) -> None:
+def test_wording_follows_what_it_is_narrowed_and_counted_by(planes: Dataset) -> None:
     def told() -> tuple[object, ...]:
-        return Wording.objects.values_list("agency__code", "theme", "sharing_class", "is_plain").get(dataset=planes)
+        columns = ("key", "agency__code", "theme", "sharing_class", "status", "is_secret", "is_plain")
+        return Wording.objects.values_list(*columns).get(dataset=planes)
 
-    assert told() == ("dot", "", "conditional", True)
-    Dataset.objects.filter(pk=planes.pk).update(theme="air", sharing_class="unconditional", status="draft")
-    assert told() == ("dot", "air", "unconditional", False)
-    Dataset.objects.filter(pk=planes.pk).update(status="retired")
-    assert told()[3] is True
-    Dataset.objects.filter(pk=planes.pk).update(is_secret=True)
-    assert told()[3] is False
+    def change(**values: object) -> None:
+        Dataset.objects.filter(pk=planes.pk).update(**values)
+
+    assert told() == ("dot.planes", "dot", "", "conditional", "published", False, True)
+    change(theme="air", sharing_class="unconditional", status="draft")
+    assert told() == ("dot.planes", "dot", "air", "unconditional", "draft", False, False)
+    change(status="retired")
+    assert told()[4:] == ("retired", False, True)
+    change(is_secret=True)
+    assert told()[4:] == ("retired", True, False)
+    change(key="dot.jets")
+    assert told()[0] == "dot.jets"
 
 
 @pytest.mark.usefixtures("world")

@@ -44,7 +44,8 @@ def _upper(text: str) -> str:
 def _found(q: str) -> set[str]:
     words = Mentioning(q)
     listed = set(words.among(Dataset.objects.all()).values_list("key", flat=True))
-    assert set(words.among(Wording.objects.all()).values_list("dataset__key", flat=True)) == listed
+    for things in (words.among(Wording.objects.all()), words.throughout(Wording.objects.all())):
+        assert set(things.values_list("dataset__key", flat=True)) == listed
     return listed
 
 
@@ -103,6 +104,7 @@ def test_rare_words_are_looked_up_and_common_ones_met_on_the_way(datasets: list[
 def test_words_of_many_are_looked_up_to_be_counted_but_not_those_of_most(datasets: list[Dataset]) -> None:
     Dataset.objects.filter(pk__in=[dataset.pk for dataset in datasets[:COMMON]]).update(description="Zeppelins")
     words = Mentioning("zeppelin")
-    assert "catalog_threes" not in str(words.among(Dataset.objects.all()).query)
-    assert "catalog_threes" in str(words.among(Wording.objects.all()).query)
-    assert "catalog_threes" not in str(Mentioning("d").among(Wording.objects.all()).query)
+    for things in (Dataset.objects.all(), Wording.objects.all()):
+        assert "catalog_threes" not in str(words.among(things).query)
+        assert "catalog_threes" in str(words.throughout(things).query)
+        assert "catalog_threes" not in str(Mentioning("d").throughout(things).query)

@@ -32,10 +32,17 @@ from hub.api.serializers.datasets import (
 from hub.api.serializers.runs import RunShown
 from hub.api.serializers.uploads import UploadBody
 from hub.catalog import commands
-from hub.catalog.models import SHARING_CLASSES, Dataset
+from hub.catalog.models import SHARING_CLASSES, Dataset, Wording
 from hub.errors import FieldError, Invalid, NotFound
 from hub.operations.freshness import having_freshness, with_freshness
-from hub.query.catalogue import having_access, view_schema, visible_datasets, with_access
+from hub.query.catalogue import (
+    having_access,
+    view_schema,
+    visible_datasets,
+    visible_wordings,
+    with_access,
+    worded_datasets,
+)
 from hub.query.census import FACETS, census
 from hub.query.decisions import decision_for
 from hub.query.explaining import explained, explained_as
@@ -58,8 +65,8 @@ _SORTS = {
 }
 _SYNCED = Relation.objects.filter(dataset=OuterRef("pk"), synced_at__isnull=False)
 _EMPTY = {"published_at": Q(published_at=None), "synced_at": ~Q(Exists(_SYNCED))}
-_BESIDES_WORDS = frozenset({"access", "freshness", "status"})
-"""What findings cannot be narrowed by where their words stand."""
+_BY_KEY = ("key", "-key")
+"""The orders in which wordings can be walked as well."""
 _TERMS = ("class", "reason", "legal_basis", "conditions")
 
 
@@ -83,13 +90,15 @@ class Datasets(ListView):
     def get(self, request: Request) -> Response:
         sort = self.asked.get("sort", "key")
         words = Mentioning(self.asked.get("q", ""))
-        by_words = "q" in self.asked and _BESIDES_WORDS.isdisjoint(self.asked)
+        by_words = "q" in self.asked and "freshness" not in self.asked  # all else wordings tell themselves
         names = self.asked.get("facets", ())
         facets = census(self.caller, partial(self._counted, words), names, by_words=by_words) if names else {}
-        more = {"facets": {name: _values(counts) for name, counts in facets.items()}} if facets else {}
-        found = self._sought(words.among(visible_datasets(self.caller)))
+        more: dict[str, Any] = {"facets": {name: _values(counts) for name, counts in facets.items()}} if facets else {}
+        if by_words and sort in _BY_KEY:
+            found = self._sought(words.among(visible_wordings(self.caller)))
+            return self.page(found, CatalogEntry, _SORTS[sort], shown=self._described_in_order, **more)
         return self.page(
-            _described(with_access(found, self.caller)),
+            _described(self._sought(words.among(visible_datasets(self.caller))), self.caller),
             CatalogEntry,
             _SORTS[sort],
             empty=_EMPTY.get(sort.removeprefix("-")),
@@ -119,9 +128,13 @@ class Datasets(ListView):
             datasets = having_freshness(datasets, self.asked["freshness"])
         return having_access(datasets, self.caller, self.asked["access"]) if "access" in self.asked else datasets
 
+    def _described_in_order(self, wordings: QuerySet[Wording]) -> QuerySet[Dataset]:
+        """The datasets of a page of wordings, in the same order."""
+        return _described(worded_datasets(wordings), self.caller).order_by(*_SORTS[self.asked.get("sort", "key")])
+
     def _counted(self, words: Mentioning, datasets: QuerySet[Any]) -> QuerySet[Any]:
         """Those that were asked for, on whatever page."""
-        return narrowed(self._sought(words.among(datasets)), self.parameters, self.asked)
+        return narrowed(self._sought(words.throughout(datasets)), self.parameters, self.asked)
 
 
 class OneDataset(ApiView):
@@ -235,9 +248,10 @@ class Schema(ApiView):
         return Response(view_schema(self.caller, key, agreement_of(request)))
 
 
-def _described(datasets: QuerySet[Dataset]) -> QuerySet[Dataset]:
-    """With all that an entry shows beside its access."""
-    return with_freshness(datasets).annotate(version=Coalesce("relation__version", 0))
+def _described(datasets: QuerySet[Dataset], access: Caller | str) -> QuerySet[Dataset]:
+    """With all that an entry shows; the caller's ``access``, or the word for it."""
+    described = with_freshness(datasets).annotate(version=Coalesce("relation__version", 0))
+    return described.annotate(access=Value(access)) if isinstance(access, str) else with_access(described, access)
 
 
 def _values(counts: Mapping[str, int]) -> list[dict[str, Any]]:
@@ -253,7 +267,7 @@ def found_dataset(caller: Caller, key: str) -> Dataset:
 
 def _shown(caller: Caller, key: str, agreement: str = "") -> dict[str, Any]:
     decision = decision_for(caller, key, agreement=agreement)
-    described = _described(Dataset.objects.select_related("agency")).annotate(access=Value(availability(decision)))
+    described = _described(Dataset.objects.select_related("agency"), availability(decision))
     return detail(described.get(key=key), decision, caller)
 
 

@@ -17,7 +17,7 @@ from hub.accounts.permissions import may_act
 from hub.catalog.models import SHARING_CLASSES, Dataset
 from hub.errors import HubError, NotFound
 from hub.operations.freshness import with_freshness
-from hub.query.catalogue import visible_datasets, with_access
+from hub.query.catalogue import visible_datasets, visible_wordings, with_access, worded_datasets
 from hub.query.census import census
 from hub.query.decisions import decision_for
 from hub.query.door import Purpose, read_rows
@@ -38,22 +38,21 @@ def home(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     """Every dataset that there is for the visitor, narrowed as they type."""
     asked = {name: request.GET.get(name, "").strip() for name in ("q", "agency", "theme", "class")}
     words = Mentioning(asked["q"])
-    found = _narrowed(words.among(visible_datasets(caller)), asked)
     is_part = request.headers.get("HX-Request") == "true"
     everything = {} if is_part else census(caller, lambda datasets: datasets, ["agency", "theme"])
     is_all = everything and not any(asked.values())
     total = sum(everything["theme"].values()) if is_all else _count(caller, words, asked)
     page = {
         "asked": asked,
-        "datasets": with_access(with_freshness(found), caller).order_by("key")[:_SHOWN],
+        "datasets": with_access(with_freshness(_first(caller, words, asked)), caller),
         "total": total,
         "is_cut": total > _SHOWN,
     }
     if is_part:
         return render(request, "web/results.html", page)
-    agencies = Agency.objects.filter(code__in=everything["agency"]).order_by("name").values("code", "name", "name_zh")
+    agencies = Agency.objects.order_by("name").values("code", "name", "name_zh")
     choices = {
-        "agencies": [(agency["code"], local(agency, "name")) for agency in agencies],
+        "agencies": [(a["code"], local(a, "name")) for a in agencies if a["code"] in everything["agency"]],
         "themes": [(theme, theme) for theme in everything["theme"] if theme],
         "classes": [(sharing_class, word(sharing_class)) for sharing_class in SHARING_CLASSES],
     }
@@ -89,9 +88,17 @@ def dataset(request: HttpRequest, caller: Caller, key: str) -> HttpResponseBase:
     return render(request, "web/dataset.html", page)
 
 
+def _first(caller: Caller, words: Mentioning, asked: dict[str, str]) -> QuerySet[Dataset]:
+    """What the page shows; a search looks through wordings alone for it."""
+    if not asked["q"]:
+        return _narrowed(visible_datasets(caller), asked).order_by("key")[:_SHOWN]
+    found = _narrowed(words.among(visible_wordings(caller)), asked)
+    return worded_datasets(found.order_by("key")[:_SHOWN]).order_by("key")
+
+
 def _count(caller: Caller, words: Mentioning, asked: dict[str, str]) -> int:
     def sought(things: QuerySet[Any]) -> QuerySet[Any]:
-        return _narrowed(words.among(things), asked)
+        return _narrowed(words.throughout(things), asked)
 
     return sum(census(caller, sought, ["class"], by_words=bool(asked["q"]))["class"].values())
 
