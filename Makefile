@@ -12,7 +12,7 @@ demo: $(VENV)/demo.installed
 up: $(VENV)/hub.installed
 	@$(BIN)/python manage.py up $(ARGS)
 
-test: $(VENV)/dev.installed $(VENV)/demo.installed
+test: $(VENV)/dev.installed $(VENV)/demo.installed $(VENV)/taps.installed
 	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/dev.installed
@@ -30,7 +30,7 @@ format: $(VENV)/dev.installed
 bench: $(VENV)/demo.installed $(VENV)/dev.installed
 	$(BIN)/python -m tests.bench $(ARGS)
 
-proof: $(VENV)/dev.installed $(VENV)/demo.installed
+proof: $(VENV)/dev.installed $(VENV)/demo.installed $(VENV)/taps.installed
 	HUB_PROOF=long $(PYTEST) -n 2 --dist loadfile --timeout 3600 $(ARGS)
 	$(MAKE) proof-mutants
 
@@ -66,4 +66,9 @@ $(VENV)/dev.installed: $(VENV)/hub.installed requirements-dev.txt
 
 $(VENV)/demo.installed: $(VENV)/hub.installed requirements-demo.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-demo.txt
+	@touch $@
+
+$(VENV)/taps.installed: $(BIN)/python requirements-taps.txt
+	$(BIN)/python -m venv $(VENV)/taps
+	$(VENV)/taps/bin/pip install --quiet --disable-pip-version-check -r requirements-taps.txt
 	@touch $@
