@@ -42,6 +42,11 @@ def is_large(rows: int) -> bool:
     return rows > min(settings.HUB_INDEX_ROWS, settings.HUB_SCAN_ROWS)
 
 
+def is_of_other_size(before: int, after: int) -> bool:
+    """Whether something else may be asked of a table, or is measured on it, now that it has ``after`` rows."""
+    return any((before > limit) != (after > limit) for limit in (settings.HUB_INDEX_ROWS, settings.HUB_SCAN_ROWS))
+
+
 def place_of(dataset: Dataset) -> Place:
     """The place of ``dataset``; a table is made where there is none, and a column for a field that came since."""
     fields = list(dataset.fields.all())

@@ -1,6 +1,9 @@
 """Indexes over HTTP: asked for, listed and dropped by who administers the dataset, unknown to everyone else."""
 
+import json
+import re
 from collections.abc import Callable
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -109,3 +112,16 @@ def test_a_costly_read_is_told_so(reader: Api, flights: Dataset, settings: objec
         assert "filter by id" in answer.json()["hint"]
     assert reader.get("datasets/dot.flights/rows/7").status_code == 200
     assert reader.get("datasets/dot.flights/rows?limit=all&f=csv").status_code == 200
+
+
+def test_the_request_that_is_documented_is_answered(owner: Api, dataset: Callable[..., Dataset]) -> None:
+    document = (Path(__file__).parents[2] / "docs" / "publish.md").read_text().partition("\n## Indexes")[2]
+    asked = re.search(r"-d '(\{\"fields\".*?\})' http://127\.0\.0\.1:8000/api/v1/(\S+)", document)
+    assert asked is not None
+    dataset(
+        "wells", fields=[{"name": "district", "type": "string"}, {"name": "depth_m", "type": "decimal"}], primary_key=[]
+    )
+
+    answer = owner.post(asked[2].replace("water.", "dot."), json.loads(asked[1]))
+
+    assert (answer.status_code, answer.json()["fields"]) == (202, ["district", "-depth_m"])

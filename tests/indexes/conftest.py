@@ -55,7 +55,7 @@ def made(rows: int) -> Dataset:
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {relation.table} (c1, c2, c3, c4, c5) SELECT g, 'O' || g %% %s,"
-            " CASE WHEN g %% 10 > 0 THEN g * 7919 %% 1000 / 10.0 END, g %% %s, 'secret-' || g"
+            " CASE WHEN g %% 10 > 0 THEN g::bigint * 7919 %% 1000 / 10.0 END, g %% %s, 'secret-' || g"
             " FROM generate_series(1, %s) g",
             [rows // 100, rows // 100, rows],
         )

@@ -7,12 +7,13 @@ from django.db import connections
 
 from hub.accounts.caller import HUB
 from hub.catalog.models import Dataset
+from hub.errors import Invalid
 from hub.store.indexing.building import keep_indexes
 from hub.store.indexing.commands import ask_index
 from hub.store.indexing.measuring import note_uses
 from hub.store.models import Index, Relation
 from tests.feeds import load_rows
-from tests.indexes.conftest import Read, stands
+from tests.indexes.conftest import ROWS, Read, stands
 from tests.indexes.test_building import building_apart
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -85,3 +86,15 @@ def test_one_that_did_not_come_along_is_wanted_again(flights: Dataset) -> None:
     assert Index.objects.get().status == "wanted"
     keep_indexes()
     assert Index.objects.get().status == "ready"
+
+
+def test_a_table_that_grows_beyond_the_limit_is_large_from_its_next_read_on(
+    flights: Dataset, read: Read, settings: Any
+) -> None:
+    settings.HUB_INDEX_ROWS, settings.HUB_SCAN_ROWS = 10, ROWS + 1
+    assert read(sortby="flight")
+
+    load_rows(flights, [{"id": ROWS + n, "flight": n} for n in range(1, 3)], "append")
+
+    with pytest.raises(Invalid, match="look at every row"):
+        read(sortby="flight")

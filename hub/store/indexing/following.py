@@ -39,11 +39,12 @@ def note_ready(indexes: Sequence[Index], generation: int) -> None:
     )
 
 
-def make_way(dataset: Dataset, relation: Relation, *, rows: str) -> None:
+def make_way(dataset: Dataset, relation: Relation, *, rows: str) -> bool:
     """Drop the indexes whose entries would be too long for the rows of the table ``rows``, which are about to come in.
 
-    On a connection of its own, so that readers do not wait until the load is over.
+    Whether there was one. On a connection of its own, so that readers do not wait until the load is over.
     """
+    has_gone = False
     for index in Index.objects.filter(dataset=dataset, status__in=Index.STANDING):
         if has_long(index, dataset, rows):
             Index.objects.filter(pk=index.pk).update(
@@ -51,6 +52,8 @@ def make_way(dataset: Dataset, relation: Relation, *, rows: str) -> None:
             )
             put_out_builders(relation.table)
             _drop(name_of(index, relation.table))
+            has_gone = True
+    return has_gone
 
 
 def _drop(name: str) -> None:

@@ -14,7 +14,7 @@ from hub.store.intake.keys import KeyPart, parts_of
 from hub.store.intake.quarantine import set_aside
 from hub.store.intake.staging import NotDirect, Staging, set_gone_apart
 from hub.store.models import Index, Relation
-from hub.store.queries import is_large
+from hub.store.queries import is_of_other_size
 from hub.store.tables import FLAG, LINE, VERSION, create_table, ensure_relation, index_key, key_columns, publish_table
 
 Mode = Literal["replace", "append", "merge"]
@@ -51,7 +51,7 @@ def publish(staging: Staging, dataset: Dataset, mode: Mode, run: UUID) -> Outcom
     relation.rows = outcome.rows
     relation.synced_at = now()
     relation.save(update_fields=["version", "rows", "generation", "synced_at", "null_columns"])
-    if is_large(outcome.before) != is_large(outcome.rows):
+    if load.has_dropped or is_of_other_size(outcome.before, outcome.rows):
         bump_epoch()  # what may be asked of the dataset depends on it
     load.note_indexes()
     return outcome
@@ -79,6 +79,7 @@ class _Load:
         self.version = self.relation.version + 1
         self.parts: dict[KeyPart, int] = {}
         self.indexes: list[Index] = []
+        self.has_dropped = False
 
     def into_new_table(self) -> Outcome:
         """Point to a table that no reader knows yet: nobody waits, nobody sees a part."""
@@ -105,7 +106,7 @@ class _Load:
 
     def into_present_table(self) -> Outcome:
         fresh, rejected = self._made_ready()
-        make_way(self.dataset, self.relation, rows=self.staging.rows)
+        self.has_dropped = make_way(self.dataset, self.relation, rows=self.staging.rows)
         if not self.key:
             return Outcome(self.version, self.relation.rows, inserted=_run(self._insert(self.relation.table)))
         deleted = self._delete_absent() if self.mode == "replace" else self._delete_gone()
