@@ -48,6 +48,10 @@ HUB_DATA = connection.data_dir()
 HUB_FILE_ROWS = int(os.environ.get("HUB_FILE_ROWS", "500000"))
 HUB_FILES_BYTES = int(os.environ.get("HUB_FILES_BYTES", str(10 << 30)))
 HUB_FILES_DAYS = int(os.environ.get("HUB_FILES_DAYS", "7"))
+HUB_SCAN_ROWS = int(os.environ.get("HUB_SCAN_ROWS", "5000000"))
+HUB_INDEX_ROWS = int(os.environ.get("HUB_INDEX_ROWS", "100000"))
+HUB_INDEX_SECONDS = int(os.environ.get("HUB_INDEX_SECONDS", "60"))
+HUB_INDEX_IDLE_DAYS = int(os.environ.get("HUB_INDEX_IDLE_DAYS", "30"))
 if _flag("HUB_BEHIND_PROXY"):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     USE_X_FORWARDED_HOST = True
@@ -191,6 +195,7 @@ CELERY_TASK_DEFAULT_QUEUE = "runs"
 CELERY_TASK_ROUTES = {
     "hub.operations.tasks.tick": {"queue": "ticks"},
     "hub.exports.tasks.make": {"queue": "exports"},
+    "hub.operations.tasks.keep_indexes": {"queue": "exports"},
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {"tick": {"task": "hub.operations.tasks.tick", "schedule": 3.0, "options": {"expires": 3}}}

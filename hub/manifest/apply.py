@@ -162,6 +162,8 @@ class _Work:
 
     def _dataset(self, entry: Entry) -> None:
         fields = [dict(inner.table) for inner in entry.inner.get("field", [])]
+        if "indexes" in entry.table:  # a set, as the order tells nothing
+            entry = replace(entry, table={**entry.table, "indexes": sorted(entry.table["indexes"])})
         thing = Dataset.objects.select_related("agency").filter(key=entry.table["key"]).first()
         if thing is None:
             if not entry.table.get("retire"):

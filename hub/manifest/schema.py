@@ -26,6 +26,10 @@ def _texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
+def _lists(value: Any) -> bool:
+    return isinstance(value, list) and all(_texts(item) for item in value)
+
+
 def _tables(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, dict) for item in value)
 
@@ -52,6 +56,7 @@ KEYS: Final[Mapping[str, Mapping[str, Check]]] = {
         **dict.fromkeys(("keywords", "primary_key"), _texts),
         **dict.fromkeys(("discover", "secret", "publish", "retire"), _FLAG),
         "legal_basis": _tables,
+        "indexes": _lists,
         "field": _tables,
     },
     "field": _FIELD,

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from django.db.models import QuerySet
+
 from connectors import commands as connectors
 from connectors.models import Source, Stream
 from connectors.secrets import unseal
@@ -14,6 +16,8 @@ from hub.accounts.stewardship import stewardship_words
 from hub.catalog import commands as catalog
 from hub.catalog.models import Dataset, Field
 from hub.errors import FieldError, Invalid
+from hub.store.indexing.commands import ask_index, drop_index
+from hub.store.models import Index
 from policies import commands as policies
 from policies.granting import TERMS
 from policies.models import Agreement, Rule
@@ -82,6 +86,7 @@ def dataset_values(thing: Dataset) -> Values:
         "conditions": thing.conditions,
         "reason": thing.reason,
         "legal_basis": thing.legal_basis,
+        "indexes": sorted(list(index.fields) for index in _asked(thing)),
         "publish": thing.status == Dataset.Status.PUBLISHED,
         "retire": thing.status == Dataset.Status.RETIRED,
     }
@@ -222,6 +227,7 @@ def make_dataset(values: dict[str, Any], fields: Sequence[Values]) -> None:
     plain = {key: value for key, value in values.items() if key in ("key", *catalog.DATASET_KEYS)}
     dataset = catalog.register_dataset(actor=HUB, agency=owner, fields=fields, **plain)
     _classify(dataset, values)
+    _set_indexes(dataset, values.get("indexes", ()))
     if values.get("publish", True):
         catalog.publish_dataset(actor=HUB, dataset=dataset)
 
@@ -235,10 +241,31 @@ def change_dataset(thing: Dataset, changed: dict[str, Any], values: Values, fiel
     plain = {key: value for key, value in changed.items() if key in catalog.DATASET_KEYS}
     if plain:
         catalog.edit_dataset(actor=HUB, dataset=thing, **plain)
+    if "indexes" in changed:
+        _set_indexes(thing, changed["indexes"])
     if changed.get("publish"):
         catalog.publish_dataset(actor=HUB, dataset=thing)
     if changed.get("retire"):
         catalog.retire_dataset(actor=HUB, dataset=thing)
+
+
+def _asked(thing: Dataset) -> QuerySet[Index]:
+    """The indexes that somebody asked for; those that came by themselves are not the manifest's."""
+    return thing.indexes.filter(origin=Index.Origin.ASKED)
+
+
+def _set_indexes(dataset: Dataset, declared: Sequence[Sequence[str]]) -> None:
+    for index in _asked(dataset):
+        if index.fields not in declared:
+            drop_index(actor=HUB, dataset=dataset, index=index)
+    present = [list(index.fields) for index in _asked(dataset)]
+    for fields in declared:
+        if fields not in present:
+            try:
+                ask_index(actor=HUB, dataset=dataset, fields=fields)
+            except Invalid as error:
+                faults = [FieldError("indexes", fault.code, fault.message) for fault in error.errors]
+                raise Invalid(error.message, errors=faults) from None
 
 
 _TERMS: Final = ("class", "conditions", "reason", "legal_basis")

@@ -13,6 +13,7 @@ from hub.accounts.queries import refreshed
 from hub.audit.commands import record
 from hub.errors import Forbidden, Invalid, NotFound, Unauthenticated, Unavailable
 from hub.query import cursor, wishes
+from hub.query.costs import check_cost, note_time
 from hub.query.params import AggregateQuery, RowsQuery
 from hub.query.views import View, open_view
 from hub.store.connection import serve, serve_stream
@@ -66,15 +67,19 @@ class RowsStream:
 def read_rows(caller: Caller, key: str, query: RowsQuery | AggregateQuery, purpose: Purpose = NO_PURPOSE) -> RowsPage:
     """A page of what ``caller`` may see of the dataset ``key``: of its rows, or of groups of them.
 
-    Raises ``NotFound``, ``Forbidden``, ``Invalid`` (names are resolved against the caller's own schema,
-    or whose page is too large), ``Unauthenticated`` when the token has ended, ``Unavailable``.
+    Raises ``NotFound``, ``Forbidden``, ``Invalid`` (names are resolved against the caller's own schema; also where
+    the page is too large, or too many rows would be looked at), ``Unauthenticated`` when the token has ended,
+    ``Unavailable``.
     """
     for view in views_for(caller, key, purpose, query.mode):
         selection = wishes.select(view, query)
+        check_cost(view, query)
         reading = _reading(view, query.event, query, purpose)
         row = json_row(selection.fields, numbers_as_strings=query.numbers_as_strings)
+        began = time.monotonic()
         answer = serve(audited(pass_of(view), reading, selection, row, _count_to(query)))
         if answer is not None:
+            note_time(view, query, time.monotonic() - began)
             return _page(view, query, reading, *answer)
     raise unsettled()
 
@@ -101,6 +106,7 @@ def stream_rows(caller: Caller, key: str, query: RowsQuery, purpose: Purpose = N
     """The view as ``ndjson`` or ``csv``, up to ``query.limit`` rows; the opening event stands before this returns."""
     for view in views_for(caller, key, purpose):
         selection = wishes.select(view, query)
+        check_cost(view, query)
         reading = _reading(view, "rows.stream", query, purpose)
         answer = serve(opening(pass_of(view), reading))
         if answer is not None:

@@ -47,6 +47,11 @@ def select(view: View, query: RowsQuery | AggregateQuery) -> Selection:
     )
 
 
+def asked_of(view: View, query: RowsQuery | AggregateQuery) -> tuple[Predicate, ...]:
+    """The reader's own conditions, all of which hold; raises ``Invalid`` as ``select`` does."""
+    return tuple(_bound(view, parameter, text) for parameter, text in _texts(view, query))
+
+
 def binding(view: View, query: RowsQuery | AggregateQuery) -> str:
     """What a page cursor is good for: this caller, this query, this decision."""
     asked: tuple[object, ...] = (query.equals, query.filter, query.sortby)
@@ -122,11 +127,16 @@ def _unknown_column(name: str, columns: Iterable[str]) -> Invalid:
 
 
 def _filters(view: View, query: RowsQuery | AggregateQuery) -> Iterator[Sql]:
-    texts = [(name, _equality(_field(view, name, name), text)) for name, text in query.equals]
+    for tree in asked_of(view, query):
+        yield condition(tree, lambda name: _field(view, name, "filter").expression)
+
+
+def _texts(view: View, query: RowsQuery | AggregateQuery) -> Iterator[tuple[str, str]]:
+    """Each condition's parameter and filter text."""
+    for name, text in query.equals:
+        yield name, _equality(_field(view, name, name), text)
     if query.filter:
-        texts.append(("filter", query.filter))
-    for parameter, text in texts:
-        yield condition(_bound(view, parameter, text), lambda name: _field(view, name, "filter").expression)
+        yield "filter", query.filter
 
 
 def _bound(view: View, parameter: str, text: str) -> Predicate:

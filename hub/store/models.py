@@ -91,6 +91,68 @@ class Sight(models.Model):
         constraints = [models.UniqueConstraint(fields=["relation", "digest"], name="sight_once")]
 
 
+class Index(models.Model):
+    """An index on a dataset's rows beside the key's: asked for by who administers it, or by what readers ask of it.
+
+    ``fields`` are names of fields in order, with ``-`` where they descend; the key follows by itself. ``generation``
+    is that of the table it stands on. ``uses`` and ``used_at`` are what PostgreSQL counted there. ``fence`` grows with
+    every builder; one that is idle was dropped, and is remembered so that it is not built again at once.
+    """
+
+    class Origin(models.TextChoices):
+        ASKED = "asked"
+        MEASURED = "measured"
+
+    class Status(models.TextChoices):
+        WANTED = "wanted"
+        BUILDING = "building"
+        READY = "ready"
+        FAILED = "failed"
+        IDLE = "idle"
+
+    STANDING = (Status.WANTED, Status.BUILDING, Status.READY)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="indexes")
+    fields = ArrayField(models.CharField(max_length=61))
+    origin = models.CharField(max_length=10, choices=Origin.choices)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.WANTED)
+    created_at = models.DateTimeField(default=now)
+    generation = models.PositiveIntegerField(null=True, blank=True)
+    built_at = models.DateTimeField(null=True, blank=True)
+    size = models.BigIntegerField(null=True, blank=True)
+    uses = models.BigIntegerField(default=0)
+    used_at = models.DateTimeField(null=True, blank=True)
+    dropped_at = models.DateTimeField(null=True, blank=True)
+    error = models.CharField(max_length=300, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField(default=now)
+    fence = models.PositiveIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["dataset", "fields"], name="index_once"),
+            models.UniqueConstraint(fields=["status"], condition=models.Q(status="building"), name="index_one_builder"),
+        ]
+
+    def __str__(self) -> str:
+        return ",".join(self.fields)
+
+
+class Demand(models.Model):
+    """How many reads of one day an index on ``fields`` would have served, and how long they took without it."""
+
+    relation = models.ForeignKey(Relation, on_delete=models.CASCADE, related_name="demands")
+    fields = ArrayField(models.CharField(max_length=61))
+    day = models.DateField()
+    reads = models.PositiveIntegerField(default=0)
+    milliseconds = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["relation", "fields", "day"], name="demand_once")]
+
+
 class HashKey(models.Model):
     """The two padded blocks of an HMAC key, so that pseudonyms are made in SQL without a key in any statement."""
 

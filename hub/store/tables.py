@@ -44,13 +44,14 @@ def ensure_relation(dataset: Dataset) -> Relation:
     if is_new:
         create_table(relation.table, fields)
         index_key(relation.table, dataset, fields)
-        _execute(f"CREATE TABLE {relation.change_log} ({VERSION} integer NOT NULL, op text NOT NULL, before jsonb)")
+        execute(f"CREATE TABLE {relation.change_log} ({VERSION} integer NOT NULL, op text NOT NULL, before jsonb)")
         _index_versions(relation)
         return relation
     present = columns_of(relation.table)
     added = [f"ADD COLUMN {_column(field)}" for field in fields if field.column not in present]
     if added:
-        _execute(f"ALTER TABLE {relation.table} {', '.join(added)}")
+        put_out_builders(relation.table)
+        execute(f"ALTER TABLE {relation.table} {', '.join(added)}")
     index_key(relation.table, dataset, fields)
     _index_versions(relation)
     return relation
@@ -60,9 +61,10 @@ def _index_versions(relation: Relation) -> None:
     """What finds the rows and log entries of the last versions; a few pages, and next to nothing to keep."""
     for table in (relation.table, relation.change_log):
         name = table.removeprefix("data.")
-        _execute(
+        _ensure_index(
+            name + "_v",
             f"CREATE INDEX IF NOT EXISTS {name}_v ON {table} USING brin ({VERSION})"
-            " WITH (pages_per_range = 16, autosummarize = on)"
+            " WITH (pages_per_range = 16, autosummarize = on)",
         )
 
 
@@ -76,16 +78,38 @@ def create_table(table: str, fields: Iterable[Field]) -> None:
         f"{TIE_BREAKER} bigint NOT NULL DEFAULT {_RANDOM}",
         f"{VERSION} integer NOT NULL DEFAULT 0",
     ]
-    _execute(f"CREATE TABLE {table} ({', '.join(columns)})")
+    execute(f"CREATE TABLE {table} ({', '.join(columns)})")
 
 
 def index_key(table: str, dataset: Dataset, fields: Iterable[Field]) -> None:
     """The unique index of the primary key, and the one that orders pages for those who do not see the key."""
     name = table.removeprefix("data.")
-    _execute(f"CREATE INDEX IF NOT EXISTS {name}_r ON {table} ({TIE_BREAKER})")
+    _ensure_index(name + "_r", f"CREATE INDEX IF NOT EXISTS {name}_r ON {table} ({TIE_BREAKER})")
     columns = key_columns(dataset, fields)
     if columns:
-        _execute(f"CREATE UNIQUE INDEX IF NOT EXISTS {name}_key ON {table} ({', '.join(columns)}) NULLS NOT DISTINCT")
+        unique = f"CREATE UNIQUE INDEX IF NOT EXISTS {name}_key ON {table} ({', '.join(columns)}) NULLS NOT DISTINCT"
+        _ensure_index(name + "_key", unique)
+
+
+def _ensure_index(name: str, statement: str) -> None:
+    """Make an index that is not there; ``IF NOT EXISTS`` alone locks the table, and waits for who builds on it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_class WHERE relname = %s AND relnamespace = 'data'::regnamespace)", [name]
+        )
+        is_there = bool(cursor.fetchone()[0])
+    if not is_there:
+        execute(statement)
+
+
+def put_out_builders(table: str) -> None:
+    """End what builds an index on the table: whoever has to change the table would wait, and all readers behind it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_cancel_backend(pid) FROM pg_stat_progress_create_index"
+            " WHERE relid = to_regclass(%s) AND command = 'CREATE INDEX CONCURRENTLY'",
+            [table],
+        )
 
 
 def publish_table(table: str, relation: Relation) -> None:
@@ -94,17 +118,17 @@ def publish_table(table: str, relation: Relation) -> None:
     All its rows come with the relation's next version, which stands once beside them instead of in each.
     """
     version = relation.version + 1
-    _execute(
+    execute(
         f"ALTER TABLE {table} DROP COLUMN IF EXISTS {LINE}, DROP COLUMN IF EXISTS {GONE},"
         f" DROP COLUMN IF EXISTS {FLAG}, ALTER {TIE_BREAKER} SET DEFAULT {_RANDOM},"
         f" ADD COLUMN {VERSION} integer NOT NULL DEFAULT {version}, RESET (autovacuum_enabled)"
     )
-    _execute(f"ALTER TABLE {table} ALTER {VERSION} SET DEFAULT 0")
-    _execute(f"DROP SEQUENCE {table}_seq")
+    execute(f"ALTER TABLE {table} ALTER {VERSION} SET DEFAULT 0")
+    execute(f"DROP SEQUENCE {table}_seq")
     name = relation.table.removeprefix("data.")
     for index in ("r", "key"):
-        _execute(f"ALTER INDEX IF EXISTS {table}_{index} RENAME TO {name}_{index}")
-    _execute(f"ALTER TABLE {table} RENAME TO {name}")
+        execute(f"ALTER INDEX IF EXISTS {table}_{index} RENAME TO {name}_{index}")
+    execute(f"ALTER TABLE {table} RENAME TO {name}")
 
 
 def drop_generations(dataset: Dataset) -> None:
@@ -123,8 +147,8 @@ def drop_generations(dataset: Dataset) -> None:
     for table in tables:
         if table not in kept:
             with suppress(OperationalError), transaction.atomic():
-                _execute("SET LOCAL lock_timeout = '500ms'")
-                _execute(f"DROP TABLE IF EXISTS {table}")
+                execute("SET LOCAL lock_timeout = '500ms'")
+                execute(f"DROP TABLE IF EXISTS {table}")
 
 
 def key_columns(dataset: Dataset, fields: Iterable[Field]) -> list[str]:
@@ -149,6 +173,7 @@ def columns_of(table: str) -> set[str]:
         return {name for (name,) in cursor.fetchall()}
 
 
-def _execute(statement: str) -> None:
+def execute(statement: str) -> None:
+    """One statement of DDL by the owner; its names are synthetic."""
     with connection.cursor() as cursor:
         cursor.execute(statement)

@@ -12,6 +12,7 @@ from hub.audit.models import Event
 from hub.catalog.models import Dataset
 from hub.errors import Invalid
 from hub.manifest.apply import Report, apply_manifest
+from hub.store.models import Index
 from policies.models import Agreement, Rule
 
 WHOLE = """
@@ -315,3 +316,26 @@ def test_thing_of_one_owner_stands_in_a_manifest_once(apply: Apply) -> None:
         apply(WHOLE + SHARED + twice)
 
     assert "twice" in refused.value.errors[0].message
+
+
+def test_indexes_are_a_dataset_s_own_and_those_that_came_by_themselves_are_let_be(apply: Apply) -> None:
+    def declared(*indexes: str) -> str:
+        return (
+            '[[agency]]\ncode = "state"\nname = "State"\n[[dataset]]\nkey = "state.roads"\ntitle = "Roads"\n'
+            f"indexes = [{', '.join(indexes)}]\n"
+            '[[dataset.field]]\nname = "id"\ntype = "integer"\n[[dataset.field]]\nname = "length"\ntype = "number"\n'
+        )
+
+    apply(declared('["length"]', '["-length", "id"]'))
+    assert apply(declared('["-length", "id"]', '["length"]')).changes == []
+    Index.objects.create(dataset=Dataset.objects.get(), fields=["id"], origin="measured")
+    assert [change.what for change in apply(declared('["length", "id"]', '["length"]')).changes] == [("indexes",)]
+
+    assert set(map(str, Index.objects.all())) == {"length,id", "length", "id"}
+    with pytest.raises(Invalid) as refused:
+        apply(declared('["width"]'))
+    assert [(fault.field, fault.message) for fault in refused.value.errors] == [
+        ("hub.toml:7", "dataset state.roads: indexes: There is no field width.")
+    ]
+    with pytest.raises(Invalid, match="1 fault"):
+        apply(declared('"length"'))

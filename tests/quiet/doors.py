@@ -149,6 +149,8 @@ def try_changes(tape: Tape) -> None:
         tape.ask("post", "agreements", {**_AGREEMENT, "dataset": key})
         tape.ask("post", "applications", {**_APPLICATION, "dataset": key})
         tape.get(f"datasets/{key}/access", {"as": "agency:ops"})
+        _try_indexes(tape, key)
+    _try_indexes(tape, "dot.flights")
     for name in hidden_names("files0"):
         tape.ask("post", "streams", {**_STREAM, "source": name})
         for act in ("test", "discover"):
@@ -175,6 +177,15 @@ def try_changes(tape: Tape) -> None:
         tape.get(path, {"agency": "dot"})
     for path in ("agencies", "agencies/dot"):
         tape.ask("post" if path == "agencies" else "patch", path, {"code": "dot", "name": "x"})
+
+
+def _try_indexes(tape: Tape, key: str) -> None:
+    """Ask what indexes there are, and for one on what is hidden."""
+    tape.get(f"datasets/{key}/indexes")
+    for name in hidden_names("codename"):
+        tape.ask("post", f"datasets/{key}/indexes", {"fields": [name]})
+    tape.get(f"datasets/{key}/indexes/{_NONE}")
+    tape.ask("delete", f"datasets/{key}/indexes/{_NONE}")
 
 
 _NAMES = {

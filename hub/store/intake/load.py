@@ -9,10 +9,12 @@ from django.utils.timezone import now
 
 from hub.accounts.commands import bump_epoch
 from hub.catalog.models import Dataset
+from hub.store.indexing.following import index_apart, make_way, note_ready
 from hub.store.intake.keys import KeyPart, parts_of
 from hub.store.intake.quarantine import set_aside
 from hub.store.intake.staging import NotDirect, Staging, set_gone_apart
-from hub.store.models import Relation
+from hub.store.models import Index, Relation
+from hub.store.queries import is_of_other_size
 from hub.store.tables import FLAG, LINE, VERSION, create_table, ensure_relation, index_key, key_columns, publish_table
 
 Mode = Literal["replace", "append", "merge"]
@@ -49,6 +51,9 @@ def publish(staging: Staging, dataset: Dataset, mode: Mode, run: UUID) -> Outcom
     relation.rows = outcome.rows
     relation.synced_at = now()
     relation.save(update_fields=["version", "rows", "generation", "synced_at", "null_columns"])
+    if load.has_dropped or is_of_other_size(outcome.before, outcome.rows):
+        bump_epoch()  # what may be asked of the dataset depends on it
+    load.note_indexes()
     return outcome
 
 
@@ -73,6 +78,8 @@ class _Load:
         self.columns = [field.column for field in self.staging.fields]
         self.version = self.relation.version + 1
         self.parts: dict[KeyPart, int] = {}
+        self.indexes: list[Index] = []
+        self.has_dropped = False
 
     def into_new_table(self) -> Outcome:
         """Point to a table that no reader knows yet: nobody waits, nobody sees a part."""
@@ -87,12 +94,19 @@ class _Load:
             _run(self._insert(self.relation.table))
             index_key(self.relation.table, self.dataset, self.fields)
             _run(f"ANALYZE {self.relation.table}")
+        self.indexes = index_apart(self.dataset, self.relation)
         self.relation.null_columns = self._lacking()
         gone = before if self.mode == "replace" else 0
         return Outcome(self.version, before, inserted=inserted, deleted=gone, rejected=rejected)
 
+    def note_indexes(self) -> None:
+        """Last, as whoever builds on the table before waits from here on to hear that its work is done."""
+        if self.indexes:
+            note_ready(self.indexes, self.relation.generation)
+
     def into_present_table(self) -> Outcome:
         fresh, rejected = self._made_ready()
+        self.has_dropped = make_way(self.dataset, self.relation, rows=self.staging.rows)
         if not self.key:
             return Outcome(self.version, self.relation.rows, inserted=_run(self._insert(self.relation.table)))
         deleted = self._delete_absent() if self.mode == "replace" else self._delete_gone()

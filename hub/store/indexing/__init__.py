@@ -1,0 +1,1 @@
+"""Indexes beside the key's: wanted by owners or by measured use, built beside readers and loads, dropped when idle."""
