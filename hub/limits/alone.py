@@ -28,7 +28,7 @@ class Alone:
             kind, which, wait = self._refusal(parties, lease, now)
             if not kind:
                 self._spend(parties, lease, now)
-            rests = [max(0, self._due.get(_name(party), 0) - now) for party in parties]
+            rests = [self._rest(party, now) for party in parties]
         return Verdict.of(parties, (kind, which, wait, *rests))
 
     def keep(self, parties: Sequence[Party], lease: str) -> None:
@@ -54,12 +54,19 @@ class Alone:
         kind, which, wait = 0, 0, 0
         for number, party in enumerate(parties, 1):
             limits = party.limits
-            early = max(now, self._due.get(_name(party), 0)) - now - limits.interval * (limits.at_once - 1)
+            early = self._rest(party, now) - limits.interval * (limits.at_once - 1)
             if limits.interval and early > wait:
                 kind, which, wait = 1, number, early
             elif not kind and lease and limits.concurrent and self._held(party, now) >= limits.concurrent:
                 kind, which = 2, number
         return kind, which, wait
+
+    def _rest(self, party: Party, now: int) -> int:
+        """Microseconds until the party is at rest: never more than its present limits lead to."""
+        name, furthest = _name(party), now + party.limits.interval * party.limits.at_once
+        if self._due.get(name, 0) > furthest:
+            self._due[name] = furthest
+        return max(0, self._due.get(name, 0) - now)
 
     def _held(self, party: Party, now: int) -> int:
         leases = self._leases[_name(party)]
@@ -71,7 +78,7 @@ class Alone:
         for party in parties:
             name = _name(party)
             if party.limits.interval:
-                self._due[name] = max(now, self._due.get(name, 0)) + party.limits.interval
+                self._due[name] = now + self._rest(party, now) + party.limits.interval
             if lease:
                 self._leases[name][lease] = _end(now)
 

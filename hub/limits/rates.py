@@ -29,7 +29,12 @@ local due, kind, which, wait = {}, 0, 0, 0
 for i = 1, #KEYS, 2 do
   local n = (i + 1) / 2
   local interval, burst, most = tonumber(ARGV[3 * n]), tonumber(ARGV[3 * n + 1]), tonumber(ARGV[3 * n + 2])
-  due[n] = math.max(tonumber(redis.call('GET', KEYS[i]) or now), now)
+  local kept, furthest = tonumber(redis.call('GET', KEYS[i]) or now), now + interval * burst
+  if interval > 0 and kept > furthest then -- it was other limits that led there
+    kept = furthest
+    redis.call('SET', KEYS[i], string.format('%.0f', kept), 'PX', math.ceil((kept - now) / 1000))
+  end
+  due[n] = math.max(kept, now)
   local early = due[n] - now - interval * (burst - 1)
   if interval > 0 and early > wait then
     kind, which, wait = 1, n, early

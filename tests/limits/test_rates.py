@@ -118,3 +118,15 @@ def test_no_limit_is_no_limit(counting: type[Counting]) -> None:
 
     assert kinds(verdicts) == {"admitted": 50}
     assert verdicts[-1].tightest is None
+
+
+@of_both
+def test_other_limits_hold_from_the_next_request_on(counting: type[Counting]) -> None:
+    counted = counting()
+    strict, generous = party(requests_per_minute=1, burst=3), party(requests_per_minute=600)
+    assert [counted.admit([strict], "").kind for _ in range(4)] == ["admitted"] * 3 + ["rate"]
+
+    assert counted.admit([generous], "").wait <= 100_000
+    time.sleep(0.11)
+    assert counted.admit([generous], "").kind == "admitted"
+    assert counted.admit([strict], "").wait <= 60_000_000
