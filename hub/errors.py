@@ -73,14 +73,26 @@ class Gone(HubError):
 
 
 class TooMany(HubError):
-    """The caller asks too often or for too much: come back after ``retry_after`` seconds."""
+    """The caller asks too often or for too much: come back after ``retry_after`` seconds.
+
+    ``limit`` is how much there may be; None where it is not told.
+    """
 
     status = 429
     code = "too-many-requests"
 
-    def __init__(self, message: str, *, retry_after: int = 1, code: str | None = None, hint: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: int = 1,
+        limit: int | None = None,
+        code: str | None = None,
+        hint: str = "",
+    ) -> None:
         super().__init__(message, code=code, hint=hint)
         self.retry_after = retry_after
+        self.limit = limit
 
 
 class Unavailable(HubError):

@@ -4,6 +4,8 @@ import os
 import urllib.parse
 from pathlib import Path
 
+from django.core.exceptions import ImproperlyConfigured
+
 from hub.local import connection
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -15,6 +17,16 @@ def _flag(name: str, default: bool = False) -> bool:
 
 def _words(name: str) -> list[str]:
     return [word for word in os.environ.get(name, "").replace(",", " ").split() if word]
+
+
+def _limits(name: str, **limits: int | None) -> dict[str, int | None]:
+    """Limits such as ``requests_per_minute=600 rows_per_day=none``; what the variable leaves out is as given."""
+    for word in _words(name):
+        limit, _, count = word.partition("=")
+        if limit not in limits or not (count == "none" or (count.isascii() and count.isdigit() and int(count))):
+            raise ImproperlyConfigured(f"{name}: {word} is no limit; write {'=…, '.join(limits)}=…")
+        limits[limit] = None if count == "none" else int(count)
+    return limits
 
 
 def _database(url: str, **options: object) -> dict[str, object]:
@@ -44,6 +56,25 @@ HUB_SECRETS_KEYS = connection.from_environment("HUB_SECRETS_KEYS") or ""
 HUB_REGIME = os.environ.get("HUB_REGIME", "default")
 HUB_CHECKPOINT_SECONDS = float(os.environ.get("HUB_CHECKPOINT_SECONDS", "30"))
 HUB_RATE_LIMITS = _flag("HUB_RATE_LIMITS", default=True)
+HUB_CLIENT_LIMITS = _limits(
+    "HUB_CLIENT_LIMITS",
+    requests_per_minute=1_200,
+    burst=None,
+    concurrent=16,
+    requests_per_day=None,
+    rows_per_day=None,
+    bytes_per_day=None,
+)
+HUB_AGENCY_LIMITS = _limits(
+    "HUB_AGENCY_LIMITS",
+    requests_per_minute=12_000,
+    burst=None,
+    concurrent=64,
+    requests_per_day=None,
+    rows_per_day=None,
+    bytes_per_day=None,
+)
+HUB_STATEMENT_SECONDS = int(os.environ.get("HUB_STATEMENT_SECONDS", "30"))
 HUB_DATA = connection.data_dir()
 HUB_FILE_ROWS = int(os.environ.get("HUB_FILE_ROWS", "500000"))
 HUB_FILES_BYTES = int(os.environ.get("HUB_FILES_BYTES", str(10 << 30)))
@@ -120,7 +151,8 @@ TEMPLATES = [
 _OWNER = _database(connection.database_url(), options="-c timezone=UTC -c datestyle=ISO")
 _SERVING = _database(
     connection.serving_database_url(),
-    options="-c timezone=UTC -c datestyle=ISO -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s",
+    options=f"-c timezone=UTC -c datestyle=ISO -c statement_timeout={HUB_STATEMENT_SECONDS}s"
+    " -c idle_in_transaction_session_timeout=60s",
 )
 SERVING_ROLE_IS_GIVEN = connection.is_serving_role_given()
 DATABASES = {"default": _OWNER, "serving": {**_SERVING, "TEST": {"MIRROR": "default"}}}

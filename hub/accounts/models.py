@@ -44,6 +44,7 @@ class Agency(models.Model):
     name_zh = models.CharField(max_length=200, blank=True)
     parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="children")
     is_active = models.BooleanField(default=True)
+    limits = models.JSONField(default=dict, db_default={})
 
     class Meta:
         verbose_name_plural = "agencies"
@@ -110,6 +111,7 @@ class Client(models.Model):
     roles = ArrayField(models.CharField(max_length=20), default=list, blank=True)
     is_external = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)
+    limits = models.JSONField(default=dict, db_default={})
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["agency", "name"], name="client_name")]
@@ -150,6 +152,26 @@ class Epoch(models.Model):
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(id=1), name="one_epoch")]
+
+
+class Usage(models.Model):
+    """What one client or member, or with no ``actor`` an agency with all of them, took on one day in UTC.
+
+    ``requests`` runs a little ahead of what was asked where there is a quota: web processes take from it in portions.
+    """
+
+    day = models.DateField()
+    agency = models.CharField(max_length=31)
+    actor = models.CharField(max_length=254)
+    requests = models.BigIntegerField()
+    rows = models.BigIntegerField()
+    bytes = models.BigIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["day", "agency", "actor"], name="usage_of_a_day")]
+
+    def __str__(self) -> str:
+        return f"{self.actor or self.agency} on {self.day}"
 
 
 class Mail(models.Model):

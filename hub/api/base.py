@@ -15,8 +15,9 @@ from hub.api.authentication import nobody
 from hub.api.pagination import DEFAULT_LIMIT, Shown, as_they_are, page_of, slice_of
 from hub.api.params import PAGING, Parameter, narrowed, parse_query
 from hub.api.schema import HubSchema
-from hub.api.throttling import spend_request
+from hub.api.throttling import tell
 from hub.errors import FieldError, Forbidden, Invalid, NotFound
+from hub.limits.admission import Admission, admit
 
 MANAGE = "manage"
 """The scope under which a token may do more than read data."""
@@ -44,11 +45,12 @@ class ApiView(APIView):
     is_administrative: ClassVar[bool] = True
     is_read_by_post: ClassVar[bool] = False
     asked: dict[str, Any]
+    admission = Admission()
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         if request.auth is None:
             raise nobody()
-        spend_request(self.caller)
+        self.admission = admit(self.caller, is_read=False)
         is_read = request.method in SAFE_METHODS
         if (self.is_administrative or not (is_read or self.is_read_by_post)) and not covers_management(self.caller):
             raise Forbidden(
@@ -60,6 +62,7 @@ class ApiView(APIView):
         response = super().finalize_response(request, response, *args, **kwargs)
         response.headers.setdefault("Cache-Control", "private")
         response.headers["Vary"] = "Authorization, Cookie"
+        tell(response, self.admission)
         return response
 
     @property

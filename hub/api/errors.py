@@ -99,9 +99,8 @@ def _headers(error: HubError) -> dict[str, str]:
         case TooMany():
             headers["Retry-After"] = headers["RateLimit-Reset"] = str(error.retry_after)
             headers["RateLimit-Remaining"] = "0"
-            limit = getattr(error, "limit", None)
-            if limit is not None:
-                headers["RateLimit-Limit"] = str(limit)
+            if error.limit is not None:
+                headers["RateLimit-Limit"] = str(error.limit)
         case Unavailable():
             headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return headers

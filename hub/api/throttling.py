@@ -1,58 +1,63 @@
-"""How often one caller may ask."""
+"""Limits over HTTP: who is let in, what an answer takes, and the headers that tell what is left."""
 
-import time
-from collections import Counter
-from threading import Lock
+from collections.abc import Iterator
+from math import ceil
+from typing import Any
 
-from django.conf import settings
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 
-from hub.accounts.caller import Caller
-from hub.errors import TooMany
-
-PER_MINUTE = 1_200
-_MINUTE = 60
+from hub.limits.admission import Admission
+from hub.limits.verdict import SECOND
 
 
-class RateLimited(TooMany):
-    """The caller has used up this minute's requests."""
-
-    code = "rate-limited"
-    limit = PER_MINUTE
+def attach(request: HttpRequest, admission: Admission) -> None:
+    """Let whoever answers the request put down rows."""
+    request.hub_admission = admission  # type: ignore[attr-defined]
 
 
-class _Window:
-    """The requests of the running minute, by caller; each web process counts its own."""
-
-    def __init__(self) -> None:
-        self._minute = 0
-        self._spent: Counter[tuple[str, str]] = Counter()
-        self._lock = Lock()
-
-    def clear(self) -> None:
-        with self._lock:
-            self._spent.clear()
-
-    def spend(self, name: tuple[str, str]) -> int:
-        """Count one request; how many there were in this minute."""
-        minute = int(time.time()) // _MINUTE
-        with self._lock:
-            if minute != self._minute:
-                self._minute = minute
-                self._spent.clear()
-            self._spent[name] += 1
-            return self._spent[name]
+def count_rows(request: HttpRequest, rows: int) -> None:
+    """Put down ``rows`` that go out with the answer to this request."""
+    admission: Admission | None = getattr(request, "hub_admission", None)
+    if admission is not None:
+        admission.rows += rows
 
 
-_window = _Window()
+def counted(response: HttpResponseBase, admission: Admission) -> HttpResponseBase:
+    """The same answer with what is left in its headers; a stream takes its admission along to its end."""
+    tell(response, admission)
+    if response.streaming:
+        admission.is_handed_on = True
+        response.streaming_content = _Counted(response.streaming_content, admission)  # type: ignore[attr-defined]
+    else:
+        admission.bytes += len(response.content)  # type: ignore[attr-defined]
+    return response
 
 
-def spend_request(caller: Caller) -> None:
-    """Count one request of ``caller``; raises ``TooMany`` over the limit."""
-    if settings.HUB_RATE_LIMITS and _window.spend((caller.agency, caller.name)) > PER_MINUTE:
-        wait = _MINUTE - int(time.time()) % _MINUTE
-        raise RateLimited(f"More than {PER_MINUTE} requests in a minute.", retry_after=wait)
+def tell(response: HttpResponseBase, admission: Admission) -> None:
+    """``RateLimit-*``: requests a minute, how many are left now, and the seconds until all are."""
+    if admission.standing is not None:
+        response["RateLimit-Limit"] = str(admission.standing.limit)
+        response["RateLimit-Remaining"] = str(admission.standing.remaining)
+        response["RateLimit-Reset"] = str(ceil(admission.standing.reset / SECOND))
 
 
-def forget_requests() -> None:
-    """Begin the minute anew, for everybody."""
-    _window.clear()
+class _Counted(Iterator[bytes]):
+    """A stream whose bytes are counted; closed, be it not begun, it ends its admission."""
+
+    def __init__(self, chunks: Any, admission: Admission) -> None:
+        self._chunks, self._admission = iter(chunks), admission
+        self._close = getattr(chunks, "close", None)
+
+    def __next__(self) -> bytes:
+        chunk: bytes = next(self._chunks)
+        self._admission.bytes += len(chunk)
+        self._admission.keep()
+        return chunk
+
+    def close(self) -> None:
+        try:
+            if self._close is not None:
+                self._close()
+        finally:
+            self._admission.end()

@@ -43,10 +43,18 @@ _FIELD: Final[Mapping[str, Check]] = {
 }
 
 KEYS: Final[Mapping[str, Mapping[str, Check]]] = {
-    "agency": {"code": _TEXT, "name": _TEXT, "name_zh": _TEXT, "parent": _TEXT, "member": _tables, "retire": _FLAG},
+    "agency": {
+        "code": _TEXT,
+        "name": _TEXT,
+        "name_zh": _TEXT,
+        "parent": _TEXT,
+        "member": _tables,
+        "limits": _TABLE,
+        "retire": _FLAG,
+    },
     "member": {"email": _TEXT, "roles": _texts, "retire": _FLAG},
     "group": {"key": _TEXT, "agencies": _texts, "retire": _FLAG},
-    "client": {"agency": _TEXT, "name": _TEXT, "roles": _texts, "external": _FLAG, "retire": _FLAG},
+    "client": {"agency": _TEXT, "name": _TEXT, "roles": _texts, "external": _FLAG, "limits": _TABLE, "retire": _FLAG},
     "team": {"agency": _TEXT, "name": _TEXT, "members": _texts, "stewardships": _tables, "retire": _FLAG},
     "source": {"key": _TEXT, "agency": _TEXT, "kind": _TEXT, "config": _TABLE, "secrets": _TABLE, "retire": _FLAG},
     "dataset": {

@@ -34,7 +34,13 @@ def agency(code: str) -> Agency | None:
 
 def agency_values(thing: Agency) -> Values:
     parent = thing.parent.code if thing.parent else ""
-    return {"name": thing.name, "name_zh": thing.name_zh, "parent": parent, "retire": not thing.is_active}
+    return {
+        "name": thing.name,
+        "name_zh": thing.name_zh,
+        "parent": parent,
+        "limits": thing.limits,
+        "retire": not thing.is_active,
+    }
 
 
 def group_values(thing: AgencyGroup) -> Values:
@@ -46,7 +52,12 @@ def client(agency_code: str, name: str) -> Client | None:
 
 
 def client_values(thing: Client) -> Values:
-    return {"roles": sorted(thing.roles), "external": thing.is_external, "retire": not thing.is_active}
+    return {
+        "roles": sorted(thing.roles),
+        "external": thing.is_external,
+        "limits": thing.limits,
+        "retire": not thing.is_active,
+    }
 
 
 def member(agency_code: str, email: str) -> Membership | None:
@@ -145,7 +156,8 @@ def needed(model: type[Any], field: str, **lookup: str) -> Any:
 
 
 def make_agency(values: dict[str, Any]) -> None:
-    accounts.create_agency(actor=HUB, code=values["code"], name=values["name"], name_zh=values.get("name_zh", ""))
+    words = {word: values[word] for word in ("code", "name", "name_zh", "limits") if word in values}
+    accounts.create_agency(actor=HUB, **words)
 
 
 def change_agency(thing: Agency, changed: dict[str, Any]) -> None:
@@ -163,7 +175,10 @@ def set_group(values: dict[str, Any]) -> None:
 def make_client(values: dict[str, Any]) -> None:
     owner = needed(Agency, "agency", code=values["agency"])
     roles, is_external = values.get("roles", ()), values.get("external", False)
-    accounts.create_client(actor=HUB, agency=owner, name=values["name"], roles=roles, is_external=is_external)
+    limits = values.get("limits")
+    accounts.create_client(
+        actor=HUB, agency=owner, name=values["name"], roles=roles, is_external=is_external, limits=limits
+    )
 
 
 def change_client(thing: Client, changed: dict[str, Any]) -> None:

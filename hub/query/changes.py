@@ -21,9 +21,12 @@ from hub.store.select.relation import Shown
 
 @dataclass(frozen=True, slots=True)
 class ChangesPage:
-    """One page: JSON objects joined by commas, none where the reader has all; ``next`` is the position after it."""
+    """One page: ``size`` JSON objects joined by commas, none where the reader has all; ``next`` is the position
+    after it.
+    """
 
     changes: str
+    size: int
     next: str
     receipt: UUID
 
@@ -33,6 +36,7 @@ class _Step:
     """One statement's answer; ``position`` is that after it."""
 
     changes: str
+    size: int
     position: Position
     receipt: UUID
     binding: str
@@ -52,7 +56,7 @@ def read_changes(caller: Caller, key: str, query: ChangesQuery, purpose: Purpose
         if step.changes or (is_whole_walk and not position.behind):
             if position.is_long:
                 raise _too_slow(key)
-            return ChangesPage(step.changes, cursor.seal((position.text(),), step.binding), step.receipt)
+            return ChangesPage(step.changes, step.size, cursor.seal((position.text(),), step.binding), step.receipt)
 
 
 def _step(
@@ -77,7 +81,7 @@ def _step(
             raise position_gone(key)
         upto = tuple(end) if found > query.limit else None
         after = at.gone_on(Stand(version, sight), upto)
-        return _Step(changes or "", after, reading.id, binding), not at.behind
+        return _Step(changes or "", min(found, query.limit), after, reading.id, binding), not at.behind
     raise unsettled()
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from uuid import UUID, uuid4
 
@@ -39,11 +39,18 @@ class Purpose:
 NO_PURPOSE = Purpose()
 
 
+def _uncounted(rows: int) -> None:
+    """Where nobody counts."""
+
+
 @dataclass(frozen=True, slots=True)
 class RowsPage:
-    """One page. ``rows`` is JSON objects joined by commas; ``etag`` a digest of the answer but for its receipt."""
+    """One page. ``rows`` is ``size`` JSON objects joined by commas; ``etag`` a digest of the answer but for its
+    receipt.
+    """
 
     rows: str
+    size: int
     next: str | None
     count: int | str | None
     version: int
@@ -102,15 +109,20 @@ def read_row(caller: Caller, key: str, values: tuple[str | None, ...], purpose: 
     raise NotFound(f"{key} has no such row.")
 
 
-def stream_rows(caller: Caller, key: str, query: RowsQuery, purpose: Purpose = NO_PURPOSE) -> RowsStream:
-    """The view as ``ndjson`` or ``csv``, up to ``query.limit`` rows; the opening event stands before this returns."""
+def stream_rows(
+    caller: Caller, key: str, query: RowsQuery, purpose: Purpose = NO_PURPOSE, count: Callable[[int], None] = _uncounted
+) -> RowsStream:
+    """The view as ``ndjson`` or ``csv``, up to ``query.limit`` rows; the opening event stands before this returns.
+
+    ``count`` is told the rows of each piece before it goes out.
+    """
     for view in views_for(caller, key, purpose):
         selection = wishes.select(view, query)
         check_cost(view, query)
         reading = _reading(view, "rows.stream", query, purpose)
         answer = serve(opening(pass_of(view), reading))
         if answer is not None:
-            return RowsStream(_chunks(view, query, selection, reading), answer[0], reading.id)
+            return RowsStream(_chunks(view, query, selection, reading, count), answer[0], reading.id)
     raise unsettled()
 
 
@@ -162,6 +174,7 @@ def _page(
     has_more = query.limit is not None and found > query.limit and position is not None
     return RowsPage(
         rows=rows or "",
+        size=min(found, query.limit or found),
         next=cursor.seal(tuple(position or ()), wishes.binding(view, query)) if has_more else None,
         count=f">{_ESTIMATED}" if query.count == "estimate" and count and count > _ESTIMATED else count,
         version=version,
@@ -169,7 +182,9 @@ def _page(
     )
 
 
-def _chunks(view: View, query: RowsQuery, selection: Selection, reading: Reading) -> Iterator[bytes]:
+def _chunks(
+    view: View, query: RowsQuery, selection: Selection, reading: Reading, count: Callable[[int], None]
+) -> Iterator[bytes]:
     """The encoded rows. Whatever ends the stream, its closing event says how many rows went out and why it ended."""
     row, end, head = _form(query, selection)
     sent, outcome = 0, "broken off"
@@ -182,6 +197,7 @@ def _chunks(view: View, query: RowsQuery, selection: Selection, reading: Reading
                     for chunk in rows:
                         watch.look_again()
                         sent += len(chunk)
+                        count(len(chunk))
                         yield (end.join(text for text, _ in chunk) + end).encode()
                     outcome = "complete"
                     return

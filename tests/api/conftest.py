@@ -178,6 +178,6 @@ def caller() -> Callable[[Api], Any]:
 @pytest.fixture(autouse=True)
 def no_limits_left_over() -> None:
     """Each test has a minute of its own."""
-    from hub.api.throttling import forget_requests
+    from hub.limits.admission import forget_requests
 
     forget_requests()

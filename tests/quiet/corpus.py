@@ -74,7 +74,7 @@ def ask_openly(tape: Tape) -> None:
             tape.get(f"datasets/{key}/rows", Accept="text/csv", **headers)
             ask_groups(tape, key, **headers)
             _take_files(tape, key, headers)
-    for path in ("agreements/ops-cases", "agreements/ops-permits", "agencies/dot", "groups/north"):
+    for path in ("agreements/ops-cases", "agreements/ops-permits", "agencies/dot", "groups/north", "limits"):
         tape.get(path)
     tape.pages("events", {"limit": "13"})
 

@@ -1,7 +1,9 @@
 """What the commands of this app ask of their values, and how they refuse."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
+from hub.accounts.limits import LIMITS, MAX_LIMIT
 from hub.accounts.models import ROLES, Agency
 from hub.errors import Conflict, FieldError, Invalid
 
@@ -32,6 +34,23 @@ def agency_named(field: str, code: str) -> Agency | None:
     if agency is None:
         raise invalid(field, f"There is no agency {code}.")
     return agency
+
+
+def checked_limits(limits: Any) -> dict[str, int]:
+    """Limits of one's own, whole: what is left out is the hub's again. Raises ``Invalid`` naming what is no limit."""
+    if not isinstance(limits, Mapping):
+        raise invalid("limits", f"Limits are a table of {', '.join(LIMITS)}.")
+    for name, count in limits.items():
+        if name not in LIMITS:
+            raise invalid(f"limits.{name}", f"There is no limit {name}; there are {', '.join(LIMITS)}.")
+        if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MAX_LIMIT:
+            raise invalid(f"limits.{name}", f"{name} is a whole number from 1 to {MAX_LIMIT}.")
+    return {name: int(limits[name]) for name in LIMITS if name in limits}
+
+
+def limits_told(limits: Mapping[str, int] | None) -> dict[str, Any]:
+    """How an event tells that these limits hold from now on; nothing where none were set."""
+    return {} if limits is None else {"limits": dict(limits)}
 
 
 def check_known(values: Iterable[str], known: set[str]) -> None:

@@ -7,18 +7,39 @@ from rest_framework import serializers
 
 from hub.accounts.caller import Caller
 from hub.accounts.keys import parted
+from hub.accounts.limits import LIMITS, MAX_LIMIT
 from hub.accounts.models import ROLES, Agency, AgencyGroup, Client, GroupChange, Token
 from hub.api.serializers.parts import KEY_LENGTH, Body, words
+
+
+@extend_schema_field(
+    {
+        "type": "object",
+        "properties": {name: {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT} for name in LIMITS},
+        "additionalProperties": False,
+        "description": "What differs from the hub's limits; all of it at once.",
+    }
+)
+class LimitsField(serializers.JSONField):
+    """Limits of one's own."""
 
 
 class AgencyShown(serializers.ModelSerializer[Agency]):
     """A department in the directory."""
 
     parent = serializers.CharField(source="parent.code", default=None, allow_null=True)  # type: ignore[assignment]
+    limits = serializers.SerializerMethodField()
 
     class Meta:
         model = Agency
-        fields = ("code", "name", "name_zh", "parent", "is_active")
+        fields = ("code", "name", "name_zh", "parent", "is_active", "limits")
+
+    @extend_schema_field(LimitsField(allow_null=True))
+    def get_limits(self, agency: Agency) -> dict[str, int] | None:
+        """Told to the agency itself and to platform roles."""
+        caller: Caller = self.context["caller"]
+        is_own = caller.agency == agency.code and not caller.is_external
+        return agency.limits if is_own or caller.has_role("system", "authority", "auditor") else None
 
 
 class AgencyChange(Body):
@@ -28,6 +49,7 @@ class AgencyChange(Body):
     name_zh = serializers.CharField(max_length=200, required=False, allow_blank=True)
     parent = serializers.CharField(max_length=31, required=False, allow_blank=True)  # type: ignore[assignment]
     is_active = serializers.BooleanField(required=False)
+    limits = LimitsField(required=False)
 
 
 class AgencyBody(Body):
@@ -37,6 +59,7 @@ class AgencyBody(Body):
     name = serializers.CharField(max_length=200)
     name_zh = serializers.CharField(max_length=200, required=False, allow_blank=True)
     parent = serializers.CharField(max_length=31, required=False, allow_blank=True)  # type: ignore[assignment]
+    limits = LimitsField(required=False)
 
 
 class GroupChangeShown(serializers.ModelSerializer[GroupChange]):
@@ -80,10 +103,11 @@ class ClientShown(serializers.ModelSerializer[Client]):
     agency = serializers.CharField(source="agency.code")
     external = serializers.BooleanField(source="is_external")
     roles = serializers.ListField(child=serializers.ChoiceField(choices=ROLES))
+    limits = LimitsField()
 
     class Meta:
         model = Client
-        fields = ("id", "agency", "name", "roles", "external", "is_active")
+        fields = ("id", "agency", "name", "roles", "external", "is_active", "limits")
 
 
 class ClientChange(Body):
@@ -92,6 +116,7 @@ class ClientChange(Body):
     roles = serializers.ListField(child=serializers.ChoiceField(choices=ROLES), required=False)
     external = serializers.BooleanField(required=False)
     is_active = serializers.BooleanField(required=False)
+    limits = LimitsField(required=False)
 
 
 class ClientBody(Body):
@@ -101,6 +126,7 @@ class ClientBody(Body):
     name = serializers.CharField(max_length=60)
     roles = serializers.ListField(child=serializers.ChoiceField(choices=ROLES), required=False)
     external = serializers.BooleanField(required=False)
+    limits = LimitsField(required=False)
 
 
 class TokenShown(serializers.ModelSerializer[Token]):

@@ -13,6 +13,7 @@ from hub.api.errors import MEDIA_TYPE, RangeNotSatisfiable, problem
 from hub.api.ranges import Part, has_it, part_of
 from hub.api.schema import Problem
 from hub.api.serializers.exports import ExportShown
+from hub.api.throttling import count_rows
 from hub.api.views.rows import REFUSED, SENT, SHARED, Bare, purpose_of
 from hub.errors import Invalid
 from hub.exports.commands import request_export
@@ -112,6 +113,8 @@ def _sent(request: HttpRequest, read: FileRead, part: Part, name: str) -> Stream
     if request.method == "HEAD":
         del response["Content-Digest"]
         read.file.close()
+    else:  # parts of a file count as so much of its rows
+        count_rows(request, -(-read.contents.rows * part.length // max(1, read.contents.size)))
     return response
 
 

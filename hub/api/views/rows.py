@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from typing import Any
 from urllib.parse import quote
@@ -16,8 +17,9 @@ from rest_framework.views import APIView
 from hub.api.authentication import caller_of
 from hub.api.errors import MEDIA_TYPE, MethodNotAllowed, problem
 from hub.api.schema import HubSchema, Problem
-from hub.api.throttling import spend_request
+from hub.api.throttling import attach, count_rows, counted
 from hub.errors import HubError, Invalid, NotFound
+from hub.limits.admission import admitted
 from hub.query.changes import read_changes
 from hub.query.door import Purpose, RowsPage, RowsStream, read_row, read_rows, stream_rows
 from hub.query.params import (
@@ -104,9 +106,10 @@ class Bare(APIView):
             if request.method not in ("GET", "HEAD"):
                 raise MethodNotAllowed(f"There is no method {request.method} here.", hint="GET reads.")
             caller = caller_of(request)
-            spend_request(caller)
             handler: Callable[..., HttpResponseBase] = self.get  # type: ignore[attr-defined]
-            return handler(request, caller, **kwargs)
+            with admitted(caller) as admission:
+                attach(request, admission)
+                return counted(handler(request, caller, **kwargs), admission)
         except HubError as error:
             response = problem(error)
             if error.status == MethodNotAllowed.status:
@@ -134,7 +137,8 @@ class Rows(Bare):
         if query.format == "json":
             page = read_rows(caller, key, query, purpose)
             return _conditional(request, page, lambda: _page(key, query, page))
-        return _streamed(key, query, stream_rows(caller, key, query, purpose))
+        sent = partial(count_rows, request)
+        return _streamed(key, query, stream_rows(caller, key, query, purpose, sent))
 
 
 class Aggregate(Bare):
@@ -215,6 +219,7 @@ class Changes(Bare):
         page = read_changes(caller, key, query, purpose_of(request))
         body = f'{{"data":[{page.changes}],"page":{{"next":{json.dumps(page.next)}}}}}'
         headers = {"Hub-Receipt": str(page.receipt), **SHARED}
+        count_rows(request, page.size)
         return HttpResponse(body, content_type="application/json", headers=headers)
 
 
@@ -262,6 +267,7 @@ def _conditional(request: HttpRequest, page: RowsPage, body: Callable[[], str]) 
         known.strip() == "*" or page.etag in {tag.removeprefix("W/").strip('"') for tag in parse_etags(known)}
     ):
         return HttpResponse(status=304, headers=headers)
+    count_rows(request, page.size)
     return HttpResponse(body(), content_type="application/json", headers=headers)
 
 
