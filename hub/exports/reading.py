@@ -6,15 +6,16 @@ from hub.accounts.caller import Caller
 from hub.errors import Conflict, Forbidden, Gone
 from hub.exports.models import Export
 from hub.exports.requester import query_of
+from hub.query.catalogue import visible_datasets
 from hub.query.door import Purpose, unsettled, views_for
 from hub.query.files.kept import find
 from hub.query.files.reading import FileRead, open_kept
 
 
 def exports_of(caller: Caller) -> QuerySet[Export]:
-    """The exports that the caller requested; nobody else's."""
+    """The exports that the caller requested, of datasets that there are for it; nobody else's."""
     mine = Export.objects.filter(agency=caller.agency, actor=caller.name, is_client=bool(caller.client))
-    return mine.select_related("dataset")
+    return mine.filter(dataset__in=visible_datasets(caller)).select_related("dataset")
 
 
 def read_export(caller: Caller, export: Export, purpose: Purpose, asked: str = "") -> FileRead:

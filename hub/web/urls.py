@@ -3,12 +3,14 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
-from hub.web.views import access, accounts, applications, catalogue, people, rules, runs, tokens
+from hub.web.views import access, accounts, applications, catalogue, exports, people, rules, runs, tokens
 
 urlpatterns = [
     path("", catalogue.home, name="home"),
     path("datasets/<str:key>", catalogue.dataset, name="dataset"),
     path("datasets/<str:key>/upload", runs.upload, name="upload"),
+    path("datasets/<str:key>/export", exports.ask, name="export"),
+    path("exports", exports.exports, name="exports"),
     path("datasets/<str:key>/access", access.access, name="access"),
     path("applications", applications.applications, name="applications"),
     path("applications/new", applications.apply, name="apply"),

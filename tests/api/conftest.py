@@ -55,7 +55,7 @@ def _hold_against_document(response: HttpResponse, method: str, path: str) -> No
     content = answers[str(response.status_code)].get("content", {})
     media_type = response.headers.get("Content-Type", "").split(";")[0]
     assert not content or media_type in content
-    if media_type.endswith("json") and not response.streaming:
+    if media_type.endswith("json") and not response.streaming and "Content-Encoding" not in response:
         schema = {**content[media_type]["schema"], "components": document()["components"]}
         Draft202012Validator(schema).validate(json.loads(response.content))
 

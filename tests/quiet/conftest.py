@@ -88,12 +88,14 @@ def _visit(people: list[Tape], ids: Mapping[str, Sequence[str]]) -> None:
         doors.visit_hidden(person)
         doors.visit_by_id(person, ids)
         pages.look(person, ids)
+        doors.take_along(person)
 
 
 def _try(reader: Tape, desk: Tape, publisher: Tape, ids: Mapping[str, Sequence[str]]) -> None:
     """What programs ask by ids and parameters, and what those who may load and write try to change."""
     for client in (reader, desk):
         doors.ask_by_id(client, ids)
+        doors.take_along(client)
     doors.try_changes(desk)
     for somebody in (publisher, desk):
         doors.bring_files(somebody)

@@ -8,7 +8,7 @@ from tests.quiet.corpus import FIELDS, hidden_names
 from tests.quiet.hidden import MARKS
 from tests.quiet.tape import Tape
 
-_PAGES = ("/", "/runs", "/tokens", "/people", "/agencies", "/profile")
+_PAGES = ("/", "/runs", "/exports", "/tokens", "/people", "/agencies", "/profile")
 _FORMS = ("/agencies/dot/switch", "/agencies/none/switch", "/profile", "/people", "/agencies", "/tokens")
 
 
@@ -31,6 +31,21 @@ def visit(tape: Tape) -> None:
     tape.get("/people", {"agency": "dot"})
     for path in ("datasets", "events", "datasets/dot.flights", "datasets/dot.flights/rows", "agreements", "rules"):
         tape.get(path)
+
+
+def take_along(tape: Tape) -> None:
+    """What describes a dataset to programs, and the form that asks for an export, also about what is hidden."""
+    secrets = hidden_names("codename")
+    for key in (*FIELDS, *(f"dot.{name}" for name in hidden_names("vault"))):
+        for document in ("openapi.json", "datapackage.json"):
+            tape.get(f"datasets/{key}/{document}")
+            tape.get(f"datasets/{key}/{document}", Hub_Agreement="ops-cases")
+        tape.get("exports", {"dataset": key})
+        for name in ("none", *secrets):
+            tape.ask("post", f"/datasets/{key}/export", {"format": "csv", "properties": name})
+            tape.ask("post", f"/datasets/{key}/export", {"format": "csv", "filter": f'"{name}" IS NULL'})
+    tape.get("exports")
+    tape.get("/exports", HX_Request="true")
 
 
 def visit_hidden(tape: Tape) -> None:

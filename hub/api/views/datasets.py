@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
@@ -16,6 +17,7 @@ from hub.accounts.caller import Caller
 from hub.accounts.models import Agency
 from hub.api.base import AGREEMENT, ApiView, ListView, agreement_of
 from hub.api.details import detail
+from hub.api.documents import dataset_document
 from hub.api.params import Parameter, narrowed
 from hub.api.schema import operation
 from hub.api.serializers.datasets import (
@@ -46,6 +48,7 @@ from hub.query.catalogue import (
 from hub.query.census import FACETS, census
 from hub.query.decisions import decision_for
 from hub.query.explaining import explained, explained_as
+from hub.query.packaging import data_package
 from hub.query.search import Mentioning
 from hub.store.models import Relation
 from policies.commands import classify_dataset
@@ -246,6 +249,26 @@ class Schema(ApiView):
     @operation("JSON Schema of a row as you see it", {"type": "object"}, problems=(403,), headers=AGREEMENT)
     def get(self, request: Request, key: str) -> Response:
         return Response(view_schema(self.caller, key, agreement_of(request)))
+
+
+class Document(ApiView):
+    """The routes that read the dataset, with the fields of the caller's view."""
+
+    is_administrative = False
+
+    @operation("OpenAPI document of a dataset as you see it", {"type": "object"}, problems=(403,), headers=AGREEMENT)
+    def get(self, request: Request, key: str) -> Response:
+        return Response(dataset_document(key, view_schema(self.caller, key, agreement_of(request))))
+
+
+class DataPackage(ApiView):
+    """The dataset's files, described for programs that know Data Packages."""
+
+    is_administrative = False
+
+    @operation("Data Package of a dataset as you see it", {"type": "object"}, problems=(403,), headers=AGREEMENT)
+    def get(self, request: Request, key: str) -> Response:
+        return Response(data_package(self.caller, key, agreement_of(request), site=settings.HUB_URL))
 
 
 def _described(datasets: QuerySet[Dataset], access: Caller | str) -> QuerySet[Dataset]:

@@ -9,14 +9,16 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from hub.api.base import ApiView, found
+from hub.api.base import ApiView, ListView, found
 from hub.api.errors import MEDIA_TYPE
-from hub.api.schema import Problem, operation
+from hub.api.params import Parameter
+from hub.api.schema import Problem, list_of, operation
 from hub.api.serializers.exports import ExportShown, NewExport
 from hub.api.views.files import BODIES, HEADERS, answer_file, part_asked
 from hub.api.views.rows import REFUSED, Bare, purpose_of
 from hub.errors import Invalid
 from hub.exports.commands import request_export
+from hub.exports.models import Export
 from hub.exports.reading import exports_of, read_export
 from hub.query.formats import form_of
 
@@ -41,6 +43,20 @@ class Exports(ApiView):
             purpose=purpose_of(request._request),
         )
         return self.one(export, ExportShown, status=202, at=f"exports/{export.pk}")
+
+
+class AllExports(ListView):
+    """One's own exports."""
+
+    is_administrative = False
+    filters = (
+        Parameter("dataset", "Key of the dataset.", lookup="dataset__key"),
+        Parameter("status", "How far it is.", choices=tuple(Export.Status.values), lookup="status"),
+    )
+
+    @operation("List your exports, the latest first", list_of(ExportShown))
+    def get(self, request: Request) -> Response:
+        return self.page(exports_of(self.caller), ExportShown, order=("-created_at", "-id"))
 
 
 class OneExport(ApiView):

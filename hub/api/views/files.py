@@ -42,7 +42,8 @@ BODIES: dict[Any, Any] = {
     (416, MEDIA_TYPE): Problem,
 }
 HEADERS = [*SENT, *_ASKED, *_TOLD]
-_FORMAT = OpenApiParameter("format", str, OpenApiParameter.PATH, enum=list(FORMATS))
+_ENDING = OpenApiParameter("ending", str, OpenApiParameter.PATH, enum=list(FORMATS))
+"""Not called ``format``: the document leaves such routes out."""
 
 
 class File(Bare):
@@ -50,22 +51,22 @@ class File(Bare):
 
     @extend_schema(
         summary="Read the whole view as a file",
-        parameters=[_FORMAT, *HEADERS],
+        parameters=[_ENDING, *HEADERS],
         responses={**BODIES, 202: ExportShown, **REFUSED},
     )
-    def get(self, request: HttpRequest, caller: Any, key: str, format: str) -> HttpResponseBase:
+    def get(self, request: HttpRequest, caller: Any, key: str, ending: str) -> HttpResponseBase:
         for name in request.GET:
             raise Invalid(
                 f"There is no parameter {name}.",
                 code="parameter-invalid",
                 hint="The file is the whole view; an export takes a filter and properties.",
             )
-        form, purpose = form_of(format), purpose_of(request)
+        form, purpose = form_of(ending), purpose_of(request)
         try:
             read = read_file(caller, key, form, purpose, part_asked(request))
         except TooLarge:
             return _on_its_way(request_export(actor=caller, key=key, form=form, purpose=purpose))
-        return answer_file(request, read, f"{key}.{format}")
+        return answer_file(request, read, f"{key}.{ending}")
 
 
 def _on_its_way(export: Export) -> HttpResponse:

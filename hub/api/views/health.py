@@ -8,7 +8,6 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template import loader
 from django.views.decorators.http import require_safe
-from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.utils import OpenApiTypes, extend_schema
 from rest_framework import serializers
 from rest_framework.authentication import BaseAuthentication
@@ -17,6 +16,7 @@ from rest_framework.views import APIView
 
 from hub.accounts.caller import Caller
 from hub.api.base import covers_management
+from hub.api.documents import hub_document
 from hub.api.errors import MEDIA_TYPE
 from hub.api.schema import HubSchema, Problem
 from hub.errors import Forbidden
@@ -105,4 +105,4 @@ def docs(request: HttpRequest) -> HttpResponse:
 
 @lru_cache(maxsize=1)
 def _document() -> str:
-    return json.dumps(SchemaGenerator().get_schema(request=None, public=True), ensure_ascii=False)
+    return json.dumps(hub_document(), ensure_ascii=False)

@@ -28,6 +28,8 @@ _WORDS = {
     "held": _("held for a person"),
     "failed": _("failed"),
     "cancelled": _("cancelled"),
+    "ready": pgettext_lazy("file", "ready"),
+    "expired": pgettext_lazy("file", "its time is over"),
     "draft": _("draft"),
     "submitted": _("under review"),
     "published": _("published"),

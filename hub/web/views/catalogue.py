@@ -2,7 +2,6 @@
 
 import json
 from typing import Any, Final
-from urllib.parse import urlencode
 
 from django.conf import settings
 from django.db.models import QuerySet
@@ -21,10 +20,13 @@ from hub.query.catalogue import visible_datasets, visible_wordings, with_access,
 from hub.query.census import census
 from hub.query.decisions import decision_for
 from hub.query.door import Purpose, read_rows
+from hub.query.formats import FORMATS
 from hub.query.params import RowsQuery
 from hub.query.search import Mentioning
+from hub.web.examples import examples
 from hub.web.member import for_members
 from hub.web.templatetags.words import local, word
+from policies.decision import Decision
 from policies.explain import availability, explanation
 from policies.queries import manages
 
@@ -73,17 +75,17 @@ def dataset(request: HttpRequest, caller: Caller, key: str) -> HttpResponseBase:
         raise Http404 from None
     told = explanation(decision, full=manages(caller, thing))
     described = {field.name: field for field in thing.fields.all()}
+    preview = _preview(caller, key, agreement) if decision.permit else None
     page = {
         "dataset": thing,
         "relation": getattr(thing, "relation", None),
         "told": told,
         "access": availability(decision),
         "fields": [{**field, "field": described[field["name"]]} for field in told["fields"]],
-        "preview": _preview(caller, key, agreement) if decision.permit else None,
+        "preview": preview,
         "may_load": thing.status != Dataset.Status.RETIRED and may_act(caller, "load", thing.agency.code, thing),
         "agreement": agreement,
-        "curl": _curl(key, agreement),
-        "address": f"{settings.HUB_URL}/api/v1/datasets/{key}",
+        **(_ways_out(caller, thing, decision, agreement, preview) if preview is not None else {}),
     }
     return render(request, "web/dataset.html", page)
 
@@ -118,7 +120,20 @@ def _preview(caller: Caller, key: str, agreement: str) -> dict[str, Any] | None:
     return {"names": list(rows[0]) if rows else [], "rows": rows, "receipt": page.receipt}
 
 
-def _curl(key: str, agreement: str) -> str:
-    header = f' -H "Hub-Agreement: {agreement}"' if agreement else ""
-    address = f"{settings.HUB_URL}/api/v1/datasets/{key}/rows?{urlencode({'limit': 10})}"
-    return f'curl -H "Authorization: Bearer $TOKEN"{header} "{address}"'
+def _ways_out(
+    caller: Caller, thing: Dataset, decision: Decision, agreement: str, preview: dict[str, Any]
+) -> dict[str, Any]:
+    """How the visitor takes the rows along: as files, where that is permitted, and by programs."""
+    has_files = decision_for(caller, thing.key, "export", agreement).permit
+    seen = [
+        {"name": field.name, "type": field.seen_type, "access": field.access.kind} for field in decision.seen_fields
+    ]
+    row = preview["rows"][0] if preview["rows"] else None
+    address = f"{settings.HUB_URL}/api/v1/datasets/{thing.key}"
+    told = examples(address, agreement, seen, row, key=thing.primary_key, has_files=has_files)
+    return {
+        "examples": told,
+        "address": address,
+        "names": [field["name"] for field in seen],
+        "formats": FORMATS if has_files else (),
+    }
