@@ -108,6 +108,17 @@ def _start_parts(supervisor: Supervisor, host: str, port: int, url: str) -> None
     parts = {
         "web": ["granian", *listen, *served, "hub.asgi:application"],
         "worker": [*worker, "--queues", "runs,exports", "--concurrency", "2", "--hostname", "runs@%h"],
+        "courier": [
+            *worker,
+            "--queues",
+            "notices",
+            "--pool",
+            "threads",
+            "--concurrency",
+            "4",
+            "--hostname",
+            "notices@%h",
+        ],
         "ticker": [*worker, "--queues", "ticks", "--pool", "solo", "--hostname", "ticks@%h"],
         "scheduler": [*celery, "beat", "--schedule", str(connection.data_dir() / "scheduler"), "--pidfile="],
     }

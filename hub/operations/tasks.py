@@ -1,6 +1,6 @@
 """The hub's one clock: what is due in any of its parts is done at its tick."""
 
-from celery import shared_task
+from celery import current_app, shared_task
 
 from connectors.runs import dispatch
 from hub.accounts import mail
@@ -12,6 +12,9 @@ from policies.commands import announce
 _SELDOM = 20
 """Ticks between two looks at what changes by the day."""
 
+_NOTICED_WITHIN = 10
+"""Seconds after which a look for changes that nobody began is left to a later one."""
+
 
 @shared_task(name="hub.operations.tasks.tick")
 def tick() -> None:
@@ -19,6 +22,7 @@ def tick() -> None:
     count = dispatch.tick()
     exports.send_waiting()
     mail.send_waiting()
+    current_app.send_task("hub.subscriptions.tasks.watch", expires=_NOTICED_WITHIN)
     if count % _SELDOM == 0:
         announce()
         expire_exports()

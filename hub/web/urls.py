@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
-from hub.web.views import access, accounts, applications, catalogue, people, rules, runs, tokens
+from hub.web.views import access, accounts, applications, catalogue, people, rules, runs, subscriptions, tokens
 
 urlpatterns = [
     path("", catalogue.home, name="home"),
@@ -33,6 +33,9 @@ urlpatterns = [
     path("profile", accounts.profile, name="profile"),
     path("tokens", tokens.tokens, name="tokens"),
     path("tokens/<uuid:id>/<str:act>", tokens.change, name="token-change"),
+    path("subscriptions", subscriptions.subscriptions, name="subscriptions"),
+    path("subscriptions/<uuid:id>", subscriptions.subscription, name="subscription"),
+    path("subscriptions/<uuid:id>/<str:act>", subscriptions.change, name="subscription-change"),
     path("people", people.people, name="people"),
     path("people/<path:email>/remove", people.remove, name="person-remove"),
     path("agencies", people.agencies, name="agencies"),
