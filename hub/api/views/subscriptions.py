@@ -86,7 +86,7 @@ class Deliveries(ListView, Ours):
 
     @operation("List the notices of a subscription, newest first, for 30 days", list_of(DeliveryShown))
     def get(self, request: Request, id: UUID) -> Response:
-        return self.page(deliveries_in_sight(self.caller, self.ours(id)), DeliveryShown, ("-at", "id"))
+        return self.page(deliveries_in_sight(self.caller, self.ours(id)), DeliveryShown, ("-at", "type", "id"))
 
 
 class ReplayOne(Ours):

@@ -96,6 +96,6 @@ def _page(request: HttpRequest, caller: Caller, *, status: int = 200, **more: ob
 def _one(
     request: HttpRequest, caller: Caller, subscription: Subscription, *, status: int = 200, **more: object
 ) -> HttpResponseBase:
-    deliveries = deliveries_in_sight(caller, subscription).order_by("-at", "id")[:_SHOWN]
+    deliveries = deliveries_in_sight(caller, subscription).order_by("-at", "type", "dataset__key")[:_SHOWN]
     page = {"subscription": subscription, "deliveries": deliveries, **more}
     return render(request, "web/subscription.html", page, status=status)
