@@ -53,7 +53,7 @@ class Hub:
             self._heard = _last_heard(otherwise=now())
         if now() - self._heard > _DEAF_AFTER:
             logging.getLogger("hub").warning("no tick for %s; starting the workers again", _DEAF_AFTER)
-            for name in ("worker", "ticker", "scheduler"):
+            for name in ("worker", "courier", "ticker", "scheduler"):
                 self._supervisor.restart(name)
             self._heard = now()
 

@@ -1,6 +1,9 @@
 """The hub's one clock: what is due in any of its parts is done at its tick."""
 
+from contextlib import suppress
+
 from celery import current_app, shared_task
+from kombu.exceptions import OperationalError as BrokerDown
 
 from connectors.runs import dispatch
 from hub.accounts import mail
@@ -22,7 +25,8 @@ def tick() -> None:
     count = dispatch.tick()
     exports.send_waiting()
     mail.send_waiting()
-    current_app.send_task("hub.subscriptions.tasks.watch", expires=_NOTICED_WITHIN)
+    with suppress(BrokerDown):  # the next tick asks again
+        current_app.send_task("hub.subscriptions.tasks.watch", expires=_NOTICED_WITHIN)
     if count % _SELDOM == 0:
         announce()
         expire_exports()

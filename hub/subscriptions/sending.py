@@ -14,7 +14,7 @@ from django.utils.timezone import now
 
 from connectors.fetching.calling import Called, call
 from connectors.secrets import unseal
-from hub.errors import SourceError, Unauthenticated
+from hub.errors import HubError, Unauthenticated
 from hub.subscriptions.models import Delivery, Subscription
 from hub.subscriptions.owners import give_up
 from hub.subscriptions.parties import may_be_told, party_of
@@ -33,6 +33,9 @@ def deliver(pk: UUID) -> None:
     delivery = _claim(pk)
     if delivery is None:
         return
+    if delivery.attempts > len(WAITS) + 1:
+        _try_again(delivery, None, "The call ended the hub's worker each time.")
+        return
     try:
         is_told = may_be_told(party_of(delivery.subscription), delivery)
     except Unauthenticated:
@@ -42,7 +45,7 @@ def deliver(pk: UUID) -> None:
         return
     try:
         called = _called(delivery)
-    except SourceError as error:
+    except HubError as error:
         _try_again(delivery, None, f"{error.message} {error.hint}".strip())
         return
     _settle(delivery, called)

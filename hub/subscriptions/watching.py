@@ -6,6 +6,7 @@ were, two watchers at once take turns, and what is hidden cannot differ.
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, Final
@@ -28,6 +29,7 @@ from hub.subscriptions.parties import datasets_in_sight, party_of
 
 _CHANGED: Final = ("version", "freshness", "sharing_class", "schema", "until")
 _BATCH: Final = 1_000
+log = logging.getLogger(__name__)
 
 
 def watch() -> None:
@@ -36,7 +38,10 @@ def watch() -> None:
     due = Q(epoch__lt=current_epoch()) | Q(pk__in=moved.values("subscription"))
     active = Subscription.objects.filter(due, state=Subscription.State.ACTIVE)
     for pk in list(active.order_by("created_at").values_list("pk", flat=True)):
-        look(pk)
+        try:
+            look(pk)
+        except Exception as error:  # one subscriber's trouble is not the others'
+            log.error("the look for subscription %s failed", pk, exc_info=error)
 
 
 @transaction.atomic

@@ -13,6 +13,7 @@ from connectors.testing import Reply, Served, serving
 from hub.accounts.caller import HUB
 from hub.catalog.models import Dataset
 from hub.store.models import Relation
+from hub.store.tables import ensure_relation
 from hub.subscriptions import sending
 from hub.subscriptions.digests import send_digests
 from hub.subscriptions.models import Delivery, Subscription
@@ -82,7 +83,7 @@ def tick() -> None:
 
 def load(loaded: Dataset) -> None:
     """A completed run: another version, of this moment."""
-    relation = Relation.objects.get(dataset=loaded)
+    relation = ensure_relation(loaded)
     Relation.objects.filter(pk=relation.pk).update(version=relation.version + 1, synced_at=now())
 
 

@@ -29,9 +29,10 @@ def person(db: None, reader: Api) -> None:
 
 
 def sent() -> list[tuple[list[str], str, str]]:
-    """The mails that went out since this was asked last."""
+    """The mails on changes that went out since this was asked last, which leaves out invitations."""
     mail.send_waiting()
-    letters = [(letter.to, letter.subject, letter.body) for letter in outbox.outbox]
+    written = [(letter.to, letter.subject, letter.body) for letter in outbox.outbox]
+    letters = [letter for letter in written if "/invitations/" not in letter[2]]
     outbox.outbox.clear()
     return letters
 
