@@ -161,6 +161,7 @@ class Asked:
     params: dict[str, str]
     headers: Mapping[str, str]
     port: int
+    body: bytes = b""
 
 
 @dataclass
@@ -197,7 +198,9 @@ def serving(answer: Answering) -> Iterator[Served]:
 
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
-            request = Asked(parts.path, dict(parse_qsl(parts.query)), dict(self.headers), self.client_address[1])
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            query, port = dict(parse_qsl(parts.query)), self.client_address[1]
+            request = Asked(parts.path, query, dict(self.headers), port, body)
             asked.append(request)
             reply = answer(request)
             self.send_response(reply.status)
@@ -209,6 +212,8 @@ def serving(answer: Answering) -> Iterator[Served]:
             self.wfile.write(reply.body)
             if reply.length is not None:
                 self.close_connection = True
+
+        do_POST = do_GET
 
         def log_message(self, *args: object) -> None:
             pass

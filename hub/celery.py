@@ -7,4 +7,4 @@ from celery import Celery
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hub.settings")
 app = Celery("hub")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["connectors", "hub.exports", "hub.operations"])
+app.autodiscover_tasks(["connectors", "hub.exports", "hub.operations", "hub.subscriptions"])

@@ -109,6 +109,7 @@ INSTALLED_APPS = [
     "hub.query",
     "hub.exports",
     "hub.operations",
+    "hub.subscriptions",
     "hub.api",
     "hub.web",
     "hub.manifest",
@@ -229,10 +230,12 @@ CELERY_TASK_ROUTES = {
     "hub.operations.tasks.tick": {"queue": "ticks"},
     "hub.exports.tasks.make": {"queue": "exports"},
     "hub.operations.tasks.keep_indexes": {"queue": "exports"},
+    "hub.subscriptions.tasks.*": {"queue": "notices"},
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {"tick": {"task": "hub.operations.tasks.tick", "schedule": 3.0, "options": {"expires": 3}}}
 
+HUB_WEBHOOK_HOSTS = tuple(_words("HUB_WEBHOOK_HOSTS"))
 HUB_HAS_MAIL = "EMAIL_HOST" in os.environ
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 if HUB_HAS_MAIL:

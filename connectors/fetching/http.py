@@ -52,7 +52,7 @@ class _Again(Exception):
         self.wait = wait
 
 
-class _GuardedBackend(httpcore.NetworkBackend):
+class GuardedBackend(httpcore.NetworkBackend):
     """Opens sockets only to addresses the source may reach, checked after the name was resolved."""
 
     def __init__(self, reach: Reach) -> None:
@@ -79,15 +79,15 @@ class _GuardedBackend(httpcore.NetworkBackend):
         time.sleep(seconds)
 
 
-class _GuardedTransport(httpx.HTTPTransport):
+class GuardedTransport(httpx.HTTPTransport):
     """httpx's own transport over our backend, for which its constructor has no parameter."""
 
-    def __init__(self, reach: Reach) -> None:
+    def __init__(self, reach: Reach, backend: httpcore.NetworkBackend | None = None) -> None:
         self._pool = httpcore.ConnectionPool(
             ssl_context=httpx.create_ssl_context(trust_env=False),
             max_connections=4,
             keepalive_expiry=30.0,
-            network_backend=_GuardedBackend(reach),
+            network_backend=backend or GuardedBackend(reach),
         )
 
 
@@ -104,9 +104,9 @@ class Http:
         self.url = httpx.URL(url)
         self._headers = dict(headers or {})
         self._sleep = sleep
-        reach = Reach(self.url.host, _port(self.url), limits)
+        reach = Reach(self.url.host, port_of(self.url), limits)
         self._client = httpx.Client(
-            transport=_GuardedTransport(reach),
+            transport=GuardedTransport(reach),
             headers={"User-Agent": USER_AGENT},
             timeout=_TIMEOUT,
             trust_env=False,
@@ -211,12 +211,13 @@ def place(url: httpx.URL | str) -> str:
     return str(httpx.URL(url).copy_with(username=None, password=None, query=None, fragment=None))
 
 
-def _port(url: httpx.URL) -> int:
+def port_of(url: httpx.URL) -> int:
+    """The port that a URL leads to, its scheme's own where it names none."""
     return url.port or {"https": 443}.get(url.scheme, 80)
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int]:
-    return url.scheme, url.host, _port(url)
+    return url.scheme, url.host, port_of(url)
 
 
 def _chunks(response: httpx.Response, max_bytes: int) -> Iterator[bytes]:
@@ -261,7 +262,7 @@ def _check_status(response: httpx.Response) -> None:
             f"{where} does not exist (HTTP {status}).", hint="Check the source's url and the stream's select.path."
         )
     if status in (408, 425, 429) or (status >= 500 and status != 501):
-        wait = _retry_after(response.headers.get("retry-after", ""))
+        wait = retry_after(response.headers.get("retry-after", ""))
         raise _Again(
             SourceDown(
                 f"{where} cannot answer for now (HTTP {status}).",
@@ -278,7 +279,8 @@ def _check_status(response: httpx.Response) -> None:
     )
 
 
-def _retry_after(text: str) -> float | None:
+def retry_after(text: str) -> float | None:
+    """How many seconds a server asks to be left alone, by its header ``Retry-After``; None where it says nothing."""
     if text.strip().isdecimal():
         return float(text)
     try:
@@ -288,7 +290,7 @@ def _retry_after(text: str) -> float | None:
 
 
 def _unreachable(url: httpx.URL, error: httpx.TransportError) -> SourceDown:
-    where = f"{url.host} port {_port(url)}"
+    where = f"{url.host} port {port_of(url)}"
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         return SourceDown(
             f"The certificate of {where} does not hold.",

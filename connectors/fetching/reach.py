@@ -29,11 +29,16 @@ _THIS_NETWORK = IPv4Network("0.0.0.0/8")
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """The one host and port a source was configured with, and what its administrator allowed beside it."""
+    """The one host and port a source was configured with, and what its administrator allowed beside it.
+
+    ``is_outside`` is for addresses that were not named by an administrator: of them only public ones are reached, and
+    whatever else stands in ``limits.allow_hosts``.
+    """
 
     host: str
     port: int
     limits: Limits
+    is_outside: bool = False
 
     def addresses(self, host: str, port: int) -> tuple[str, ...]:
         """The addresses of ``host`` that may be connected to; raises if there is none, or none that is allowed."""
@@ -51,7 +56,8 @@ class Reach:
             return False
         if inner.is_loopback:
             return self.limits.allow_loopback and (_plain(host), port) == (_plain(self.host), self.port)
-        return not _is_forbidden(inner)
+        is_named = _plain(host) in map(_plain, self.limits.allow_hosts)
+        return not _is_forbidden(inner) and (inner.is_global or is_named or not self.is_outside)
 
     def _names(self, host: str) -> bool:
         return _plain(host) in {_plain(self.host), *map(_plain, self.limits.allow_hosts)}

@@ -26,6 +26,11 @@ def post(*, agency: str, roles: tuple[str, ...], subject: str, text: str) -> Non
         Mail.objects.create(to=list(to), subject=subject, text=text)
 
 
+def post_to(*, to: list[str], subject: str, text: str) -> None:
+    """A mail to these addresses; goes out if this transaction stands."""
+    Mail.objects.create(to=to, subject=subject[:300], text=text)
+
+
 def address(path: str) -> str:
     """The whole address of a page of the portal."""
     return f"{settings.HUB_URL}{path}"

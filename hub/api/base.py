@@ -35,13 +35,14 @@ _T = TypeVar("_T")
 class ApiView(APIView):
     """``parameters`` are those of GET; ``is_administrative`` keeps tokens made for reading data alone out.
 
-    ``is_read_by_post`` says that POST asks for data, so that such tokens may.
+    ``posted`` are the parameters of POST. ``is_read_by_post`` says that POST asks for data, so that such tokens may.
     """
 
     schema = HubSchema()
     metadata_class = None
     permission_classes = ()
     parameters: ClassVar[tuple[Parameter, ...]] = ()
+    posted: ClassVar[tuple[Parameter, ...]] = ()
     is_administrative: ClassVar[bool] = True
     is_read_by_post: ClassVar[bool] = False
     asked: dict[str, Any]
@@ -56,7 +57,7 @@ class ApiView(APIView):
             raise Forbidden(
                 "This token's scopes do not cover it.", code="scope", hint=f"Use one without scopes, or with {MANAGE}."
             )
-        self.asked = parse_query(self.parameters if is_read else (), dict(request.query_params.lists()))
+        self.asked = parse_query(self.parameters if is_read else self.posted, dict(request.query_params.lists()))
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)

@@ -100,9 +100,8 @@ class HubSchema(AutoSchema):
         return self.path.removeprefix("/api/v1").strip("/").split("/")
 
     def get_override_parameters(self) -> list[Any]:
-        if self.method != "GET":
-            return []
-        return [_documented(parameter) for parameter in getattr(self.view, "parameters", ())]
+        declared = {"GET": "parameters", "POST": "posted"}.get(self.method, "")
+        return [_documented(parameter) for parameter in getattr(self.view, declared, ())]
 
     def _get_serializer_name(self, serializer: Any, direction: Any, bypass_extensions: bool = False) -> str:
         return str(super()._get_serializer_name(serializer, direction, bypass_extensions)).replace("Shown", "")

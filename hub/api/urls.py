@@ -16,6 +16,7 @@ from hub.api.views import (
     rows,
     rules,
     runs,
+    subscriptions,
     teams,
 )
 
@@ -92,6 +93,13 @@ urlpatterns = [
     path("applications/<uuid:id>/agree", agreements.Agree.as_view()),
     path("applications/<uuid:id>/refuse", agreements.Refuse.as_view()),
     path("applications/<uuid:id>/withdraw", agreements.Withdraw.as_view()),
+    path("subscriptions", subscriptions.Subscriptions.as_view()),
+    path("subscriptions/<uuid:id>", subscriptions.OneSubscription.as_view()),
+    path("subscriptions/<uuid:id>/deliveries", subscriptions.Deliveries.as_view()),
+    path("subscriptions/<uuid:id>/deliveries/<uuid:delivery>/replay", subscriptions.ReplayOne.as_view()),
+    path("subscriptions/<uuid:id>/replay", subscriptions.Replay.as_view()),
+    path("subscriptions/<uuid:id>/rotate", subscriptions.Rotate.as_view()),
+    path("subscriptions/<uuid:id>/test", subscriptions.Test.as_view()),
     path("events", events.Events.as_view()),
     path("events/<uuid:id>", events.OneEvent.as_view()),
 ]

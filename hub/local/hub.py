@@ -53,7 +53,7 @@ class Hub:
             self._heard = _last_heard(otherwise=now())
         if now() - self._heard > _DEAF_AFTER:
             logging.getLogger("hub").warning("no tick for %s; starting the workers again", _DEAF_AFTER)
-            for name in ("worker", "ticker", "scheduler"):
+            for name in ("worker", "courier", "ticker", "scheduler"):
                 self._supervisor.restart(name)
             self._heard = now()
 
@@ -108,6 +108,17 @@ def _start_parts(supervisor: Supervisor, host: str, port: int, url: str) -> None
     parts = {
         "web": ["granian", *listen, *served, "hub.asgi:application"],
         "worker": [*worker, "--queues", "runs,exports", "--concurrency", "2", "--hostname", "runs@%h"],
+        "courier": [
+            *worker,
+            "--queues",
+            "notices",
+            "--pool",
+            "threads",
+            "--concurrency",
+            "4",
+            "--hostname",
+            "notices@%h",
+        ],
         "ticker": [*worker, "--queues", "ticks", "--pool", "solo", "--hostname", "ticks@%h"],
         "scheduler": [*celery, "beat", "--schedule", str(connection.data_dir() / "scheduler"), "--pidfile="],
     }

@@ -1,8 +1,9 @@
 """The hub's one clock: what is due in any of its parts is done at its tick."""
 
 import logging
+from contextlib import suppress
 
-from celery import shared_task
+from celery import current_app, shared_task
 from kombu.exceptions import OperationalError as BrokerDown
 
 from connectors.runs import dispatch
@@ -18,6 +19,9 @@ log = logging.getLogger(__name__)
 _SELDOM = 20
 """Ticks between two looks at what changes by the day."""
 
+_NOTICED_WITHIN = 10
+"""Seconds after which a look for changes that nobody began is left to a later one."""
+
 
 @shared_task(name="hub.operations.tasks.tick")
 def tick() -> None:
@@ -25,6 +29,8 @@ def tick() -> None:
     count = dispatch.tick()
     exports.send_waiting()
     mail.send_waiting()
+    with suppress(BrokerDown):  # the next tick asks again
+        current_app.send_task("hub.subscriptions.tasks.watch", expires=_NOTICED_WITHIN)
     if count % _SELDOM == 0:
         announce()
         expire_exports()

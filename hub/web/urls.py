@@ -3,7 +3,18 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
-from hub.web.views import access, accounts, applications, catalogue, exports, people, rules, runs, tokens
+from hub.web.views import (
+    access,
+    accounts,
+    applications,
+    catalogue,
+    exports,
+    people,
+    rules,
+    runs,
+    subscriptions,
+    tokens,
+)
 
 urlpatterns = [
     path("", catalogue.home, name="home"),
@@ -35,6 +46,9 @@ urlpatterns = [
     path("profile", accounts.profile, name="profile"),
     path("tokens", tokens.tokens, name="tokens"),
     path("tokens/<uuid:id>/<str:act>", tokens.change, name="token-change"),
+    path("subscriptions", subscriptions.subscriptions, name="subscriptions"),
+    path("subscriptions/<uuid:id>", subscriptions.subscription, name="subscription"),
+    path("subscriptions/<uuid:id>/<str:act>", subscriptions.change, name="subscription-change"),
     path("people", people.people, name="people"),
     path("people/<path:email>/remove", people.remove, name="person-remove"),
     path("agencies", people.agencies, name="agencies"),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.test import Client as Browser
 
-from tests.quiet import corpus, doors, pages
+from tests.quiet import corpus, doors, notices, pages
 from tests.quiet.hidden import MARKS, Hidden
 from tests.quiet.tape import Tape, thinned
 from tests.quiet.world import World, empty, make_world
@@ -58,6 +58,7 @@ def _ask_all(world: World, *, is_changing: bool) -> Answers:
     passer_by, ids = Tape(Browser(), set()), world.ids()
     corpus.ask_openly(reader)
     held, positions = corpus.hold(reader), corpus.follow(reader)
+    subscribed = [(tape, notices.subscribe(tape)) for tape in (reader, desk)]
     with thinned([reader, desk, *people], SHARE):
         corpus.ask_catalogue(reader)
         _visit(people, ids)
@@ -66,6 +67,9 @@ def _ask_all(world: World, *, is_changing: bool) -> Answers:
         corpus.probe(reader, random.Random(world.seed), size=5)
         doors.name_things(desk)
     world.load_again(Hidden(world.hidden.mark, world.seed + 1_000) if is_changing else None)
+    for tape, ours in subscribed:
+        notices.look(tape, ours)
+        notices.visit(member, ours)
     corpus.go_on(reader, held)
     corpus.follow_on(reader, positions)
     corpus.ask_openly(reader)

@@ -35,6 +35,7 @@ _PAGE_WORDS = re.compile(
 )
 _CURSOR = re.compile(r"\bgAAAA[\w-]+")
 _TOKEN = re.compile(r"\bhub_[\w-]{8,}")
+_SECRET = re.compile(r"\bwhsec_[\w+/=]+")
 _CSRF = re.compile(r"\b[A-Za-z0-9]{64}\b|(?<=csrftoken=)\w{32}")
 _TIMINGS = re.compile(r'"(timings|pace)":\{[^}]*\}')
 _EXPIRES = re.compile(r"(?<=expires=)[^;]+|(?<=Expires: )[^\n]+")
@@ -138,7 +139,7 @@ class Tape:
         text = _CURSOR.sub(lambda match: f"<cursor of {len(match[0])}>", text)
         text = _PAGE_MOMENT.sub(r"\1<moment>\2<moment>", _MOMENT.sub("<moment>", text))
         text = _EXPIRES.sub("<moment>", _PAGE_WORDS.sub("<moment>", _PAGE_CLOCK.sub("<moment>", text)))
-        return _SIGNED.sub(":<signed>", _CSRF.sub("<csrf>", _TOKEN.sub("<token>", text)))
+        return _SIGNED.sub(":<signed>", _CSRF.sub("<csrf>", _TOKEN.sub("<token>", _SECRET.sub("<secret>", text))))
 
 
 @contextmanager

@@ -34,7 +34,9 @@ def _of_template(source: str) -> Iterator[str]:
 
 def _spoken() -> set[str]:
     modules = {text for path in WEB.rglob("*.py") for text in _of_module(path.read_text())}
-    templates = {text for path in WEB.rglob("*.html") for text in _of_template(path.read_text())}
+    templates = {
+        text for kind in ("html", "txt") for path in WEB.rglob(f"*.{kind}") for text in _of_template(path.read_text())
+    }
     return modules | templates
 
 

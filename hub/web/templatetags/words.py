@@ -96,6 +96,17 @@ _WORDS = {
     "suspension": _("suspension"),
     "agreement": _("agreement"),
     "internal": _("internal"),
+    "dataset.version": _("new version"),
+    "dataset.schema": _("other fields for you"),
+    "dataset.freshness": _("other freshness"),
+    "dataset.class": _("other class of sharing"),
+    "subscription.test": _("test"),
+    "at-once": _("at once"),
+    "active": _("active"),
+    "paused": _("paused"),
+    "broken": _("broken"),
+    "pending": _("on its way"),
+    "delivered": _("delivered"),
 }
 _GROUNDS = {
     "own": _("own data"),
