@@ -22,7 +22,7 @@ def _database(url: str, **options: object) -> dict[str, object]:
     parts = urllib.parse.urlsplit(url)
     query = dict(urllib.parse.parse_qsl(parts.query))
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "hub.store.postgresql",
         "NAME": urllib.parse.unquote(parts.path.lstrip("/")),
         "USER": urllib.parse.unquote(parts.username or ""),
         "PASSWORD": urllib.parse.unquote(parts.password or ""),
@@ -43,6 +43,7 @@ CSRF_TRUSTED_ORIGINS = _words("HUB_TRUSTED_ORIGINS")
 HUB_REGIME = os.environ.get("HUB_REGIME", "default")
 HUB_CHECKPOINT_SECONDS = float(os.environ.get("HUB_CHECKPOINT_SECONDS", "30"))
 HUB_RATE_LIMITS = _flag("HUB_RATE_LIMITS", default=True)
+HUB_PREPARED_STATEMENTS = _flag("HUB_PREPARED_STATEMENTS", default=True)
 HUB_DATA = connection.data_dir()
 HUB_FILE_ROWS = int(os.environ.get("HUB_FILE_ROWS", "500000"))
 HUB_FILES_BYTES = int(os.environ.get("HUB_FILES_BYTES", str(10 << 30)))
@@ -83,6 +84,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "hub.api.middleware.OutageMiddleware",
+    "hub.api.middleware.ProgramsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -115,7 +117,8 @@ TEMPLATES = [
 _OWNER = _database(connection.database_url(), options="-c timezone=UTC -c datestyle=ISO")
 _SERVING = _database(
     connection.serving_database_url(),
-    options="-c timezone=UTC -c datestyle=ISO -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s",
+    options="-c timezone=UTC -c datestyle=ISO -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s"
+    " -c plan_cache_mode=force_generic_plan",
 )
 SERVING_ROLE_IS_GIVEN = connection.is_serving_role_given()
 DATABASES = {"default": _OWNER, "serving": {**_SERVING, "TEST": {"MIRROR": "default"}}}
