@@ -48,7 +48,9 @@ def serve_prepared(prepared: Prepared, values: Mapping[str, Any]) -> tuple[Any, 
         return answer_of(cursor, lambda: _execute(cursor, names, prepared, values))
 
 
-def _execute(cursor: CursorWrapper, names: OrderedDict[str, str], prepared: Prepared, values: Mapping[str, Any]) -> None:
+def _execute(
+    cursor: CursorWrapper, names: OrderedDict[str, str], prepared: Prepared, values: Mapping[str, Any]
+) -> None:
     if prepared.name in names:
         names.move_to_end(prepared.name)
     else:
