@@ -1,6 +1,5 @@
 """Statements that are planned once for a connection: few at a time, and the same answers as without."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,8 +15,7 @@ TEXT = Prepared(Sql("SELECT %s::text || %s", (Slot("text"), "' %s")))
 
 
 @pytest.fixture(autouse=True)
-def nothing_left_over() -> Iterator[None]:
-    yield
+def nothing_left_over(db: None) -> None:
     with connections["serving"].cursor() as cursor:
         cursor.execute("DEALLOCATE ALL")
         prepared._names.pop(cursor.connection, None)
