@@ -34,7 +34,7 @@ def _database(url: str, **options: object) -> dict[str, object]:
     parts = urllib.parse.urlsplit(url)
     query = dict(urllib.parse.parse_qsl(parts.query))
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "hub.store.postgresql",
         "NAME": urllib.parse.unquote(parts.path.lstrip("/")),
         "USER": urllib.parse.unquote(parts.username or ""),
         "PASSWORD": urllib.parse.unquote(parts.password or ""),
@@ -75,6 +75,7 @@ HUB_AGENCY_LIMITS = _limits(
     bytes_per_day=None,
 )
 HUB_STATEMENT_SECONDS = int(os.environ.get("HUB_STATEMENT_SECONDS", "30"))
+HUB_PREPARED_STATEMENTS = _flag("HUB_PREPARED_STATEMENTS", default=True)
 HUB_DATA = connection.data_dir()
 HUB_FILE_ROWS = int(os.environ.get("HUB_FILE_ROWS", "500000"))
 HUB_FILES_BYTES = int(os.environ.get("HUB_FILES_BYTES", str(10 << 30)))
@@ -121,6 +122,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "hub.api.compression.CompressionMiddleware",
     "hub.api.middleware.OutageMiddleware",
+    "hub.api.middleware.ProgramsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -154,7 +156,7 @@ _OWNER = _database(connection.database_url(), options="-c timezone=UTC -c datest
 _SERVING = _database(
     connection.serving_database_url(),
     options=f"-c timezone=UTC -c datestyle=ISO -c statement_timeout={HUB_STATEMENT_SECONDS}s"
-    " -c idle_in_transaction_session_timeout=60s",
+    " -c idle_in_transaction_session_timeout=60s -c plan_cache_mode=force_generic_plan",
 )
 SERVING_ROLE_IS_GIVEN = connection.is_serving_role_given()
 DATABASES = {"default": _OWNER, "serving": {**_SERVING, "TEST": {"MIRROR": "default"}}}

@@ -23,6 +23,10 @@ class Caller:
     agreement: str = ""
     epoch: int = 0
 
+    def __hash__(self) -> int:
+        """Of what tells callers apart: it is asked for several times in every read."""
+        return hash((self.agency, self.client, self.email, self.epoch, self.agreement))
+
     @property
     def agency_code(self) -> str:
         return self.agency

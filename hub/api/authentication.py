@@ -8,8 +8,9 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 
 from hub.accounts.caller import Caller
-from hub.accounts.queries import caller_for_token, caller_for_user
+from hub.accounts.queries import caller_for_user
 from hub.errors import Unauthenticated
+from hub.query.callers import kept_caller, present_caller
 
 CHALLENGE = 'Bearer realm="hub"'
 SESSION_AGENCY = "agency"
@@ -22,6 +23,12 @@ def caller_of(request: HttpRequest) -> Caller:
     if caller is None:
         raise nobody()
     return caller
+
+
+def kept_caller_of(request: HttpRequest) -> Caller | None:
+    """The client whose token this is as it was last seen, for reads that are checked by their own statement."""
+    secret = _secret(request)
+    return None if secret is None else kept_caller(secret)
 
 
 def nobody() -> Unauthenticated:
@@ -67,14 +74,21 @@ class _Csrf(CSRFCheck):
         return self.process_view(request, None, (), {})  # type: ignore[arg-type, return-value]
 
 
-def _bearer(request: HttpRequest) -> Caller | None:
+def _secret(request: HttpRequest) -> str | None:
     header = request.META.get("HTTP_AUTHORIZATION")
     if header is None:
         return None
     scheme, _, secret = header.partition(" ")
     if scheme.lower() != "bearer" or not secret.strip():
         raise Unauthenticated("The header Authorization is not of the form Bearer <token>.", code="token-invalid")
-    caller = caller_for_token(secret.strip())
+    return secret.strip()
+
+
+def _bearer(request: HttpRequest) -> Caller | None:
+    secret = _secret(request)
+    if secret is None:
+        return None
+    caller = present_caller(secret)
     if caller is None:
         raise Unauthenticated(
             "The token is unknown, expired or revoked.",

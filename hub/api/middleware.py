@@ -2,8 +2,10 @@
 
 import errno
 import logging
+import re
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from django.db import InterfaceError, OperationalError, connection, connections
 from django.http import Http404, HttpRequest, HttpResponse
@@ -11,6 +13,7 @@ from django.http.response import HttpResponseBase
 from django.template import loader
 
 from hub.api.errors import RETRY_AFTER_SECONDS, problem
+from hub.api.views.rows import Aggregate, Changes, Row, Rows
 from hub.errors import Conflict, HubError, NotFound, Unavailable
 
 _log = logging.getLogger(__name__)
@@ -34,6 +37,47 @@ class OutageMiddleware:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         told = error if isinstance(error, Conflict) else outage_of(error)
         return None if told is None else _answer(request, told)
+
+
+class ProgramsMiddleware:
+    """Hands what a program reads with its token straight to the view.
+
+    What follows here is for browsers (sessions, languages, forms, what a page may load) and takes as long as the read.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        view, arguments = read_at(request.path_info) if "HTTP_AUTHORIZATION" in request.META else (None, {})
+        if view is None:
+            return self._get_response(request)
+        request.get_host()  # which is checked by asking for it
+        try:
+            response: Any = view(request, **arguments)
+        except (*_LOST, OSError) as error:
+            told = outage_of(error)
+            if told is None:
+                raise
+            return problem(told)
+        if not response.streaming:
+            response.headers["Content-Length"] = str(len(response.content))
+        return response
+
+
+_READ = re.compile(r"/api/v1/datasets/(?P<key>[^/]+)/(?:(?P<what>rows|aggregate|changes)|rows/(?P<row>.+))")
+_VIEWS = {"rows": Rows.as_view(), "aggregate": Aggregate.as_view(), "changes": Changes.as_view()}
+_ROW = Row.as_view()
+
+
+def read_at(path: str) -> tuple[Callable[..., HttpResponseBase] | None, dict[str, str]]:
+    """The view of reads at ``path`` and its arguments as ``hub.api.urls`` has them, without trying all addresses."""
+    found = _READ.fullmatch(path)
+    if found is None:
+        return None, {}
+    if found["row"] is not None:
+        return _ROW, {"key": found["key"], "row": found["row"]}
+    return _VIEWS[found["what"]], {"key": found["key"]}
 
 
 def outage_of(error: BaseException | None) -> Unavailable | None:

@@ -6,11 +6,11 @@ from uuid import UUID, uuid4
 from hub.accounts.caller import Caller
 from hub.errors import Conflict, Gone
 from hub.query import cursor
-from hub.query.door import NO_PURPOSE, Purpose, pass_of, too_large, unsettled, views_for
+from hub.query.door import NO_PURPOSE, Purpose, too_large, unsettled, views_for
 from hub.query.params import ChangesQuery
 from hub.query.position import Position, Stand
 from hub.query.sights import keep_sight, position_gone, seeing_by, seeing_of
-from hub.query.views import View
+from hub.query.views import View, pass_of
 from hub.query.wishes import said_of
 from hub.store.connection import serve
 from hub.store.models import change_log_of

@@ -30,6 +30,7 @@ def check_cost(view: View, query: RowsQuery | AggregateQuery) -> None:
         return
     if not _leading(view).isdisjoint(name for name, _ in query.equals):
         return  # told without reading any text again: most lookups end here
+    wishes.select(view, query)  # a name that is not there is told before what it would cost
     trees = wishes.asked_of(view, query)
     if _is_served(view, query, trees):
         return

@@ -13,16 +13,17 @@ from hub.accounts.queries import refreshed
 from hub.audit.commands import record
 from hub.errors import Forbidden, Invalid, NotFound, Unauthenticated, Unavailable
 from hub.query import cursor, wishes
+from hub.query.callers import renewed
 from hub.query.costs import check_cost, note_time
 from hub.query.params import AggregateQuery, RowsQuery
-from hub.query.views import View, open_view
+from hub.query.statements import ESTIMATED, read_page
+from hub.query.views import View, kept_view, open_view, pass_of
 from hub.store.connection import serve, serve_stream
-from hub.store.select.gate import MAX_PAGE, Pass, Reading, audited, closing, opening, still_open, streamed
+from hub.store.select.gate import MAX_PAGE, Reading, closing, opening, still_open, streamed
 from hub.store.select.relation import Selection, csv_row, json_row
 from policies.facts import Mode
 
 _ATTEMPTS = 5
-_ESTIMATED = 10_000
 _TOO_LARGE = "page-too-large"
 _LOOKS_UP_EVERY = 2.0
 """Seconds after which a running stream asks again whether it may go on."""
@@ -79,15 +80,9 @@ def read_rows(caller: Caller, key: str, query: RowsQuery | AggregateQuery, purpo
     ``Unavailable``.
     """
     for view in views_for(caller, key, purpose, query.mode):
-        selection = wishes.select(view, query)
-        check_cost(view, query)
-        reading = _reading(view, query.event, query, purpose)
-        row = json_row(selection.fields, numbers_as_strings=query.numbers_as_strings)
-        began = time.monotonic()
-        answer = serve(audited(pass_of(view), reading, selection, row, _count_to(query)))
-        if answer is not None:
-            note_time(view, query, time.monotonic() - began)
-            return _page(view, query, reading, *answer)
+        page = _read(view, query, purpose)
+        if page is not None:
+            return page
     raise unsettled()
 
 
@@ -96,17 +91,37 @@ def read_row(caller: Caller, key: str, values: tuple[str | None, ...], purpose: 
 
     ``NotFound`` also where a field of the key is not clear to the caller.
     """
-    view = _opened(caller, key, purpose)
-    if view.key_is_clear and len(values) == len(view.primary_key):
+    for view in views_for(caller, key, purpose):
+        if not view.key_is_clear or len(values) != len(view.primary_key):
+            raise _no_such_row(key)
         query = RowsQuery(equals=tuple(zip(view.primary_key, values, strict=True)), limit=1)
         try:
-            page = read_rows(caller, key, query, purpose)
-            if page.rows:
-                return page
+            page = _read(view, query, purpose)
         except Invalid as error:  # a text that is no value of the key's type is the key of no row
             if error.code == _TOO_LARGE:
                 raise
-    raise NotFound(f"{key} has no such row.")
+            raise _no_such_row(key) from None
+        if page is not None and not page.rows:
+            raise _no_such_row(key)
+        if page is not None:
+            return page
+    raise unsettled()
+
+
+def _no_such_row(key: str) -> NotFound:
+    return NotFound(f"{key} has no such row.")
+
+
+def _read(view: View, query: RowsQuery | AggregateQuery, purpose: Purpose) -> RowsPage | None:
+    """The page and its event; None, and no event, where the view's pass is void."""
+    reading = _reading(view, query.event, query, purpose)
+    check_cost(view, query)
+    began = time.monotonic()
+    answer = read_page(view, query, reading)
+    if answer is None:
+        return None
+    note_time(view, query, time.monotonic() - began)
+    return _page(view, query, reading, *answer)
 
 
 def stream_rows(
@@ -130,11 +145,17 @@ def views_for(caller: Caller, key: str, purpose: Purpose, mode: Mode = "rows") -
     """The view, and after each refusal of its pass a newer one of the caller as it is by then."""
     yield _opened(caller, key, purpose, mode)
     for _ in range(_ATTEMPTS):
-        yield _opened(refreshed(caller), key, purpose, mode, is_stale=True)
+        caller = renewed(caller)
+        yield _opened(caller, key, purpose, mode, is_stale=True)
 
 
 def _opened(caller: Caller, key: str, purpose: Purpose, mode: Mode = "rows", *, is_stale: bool = False) -> View:
     """The view; that it was refused is an event too: what is asked for in vain shows where the flow is blocked."""
+    kept = None if is_stale else kept_view(caller, key, mode, purpose.agreement)
+    if kept is not None:
+        return kept
+    if caller.token is not None and not is_stale:
+        caller = renewed(caller)  # what is decided now is decided for the caller as it is, not as it was kept
     try:
         return open_view(caller, key, mode=mode, agreement=purpose.agreement, is_stale=is_stale)
     except Forbidden as error:
@@ -144,18 +165,9 @@ def _opened(caller: Caller, key: str, purpose: Purpose, mode: Mode = "rows", *, 
         raise
 
 
-def pass_of(view: View) -> Pass:
-    """Under which state of the world the view was decided."""
-    return Pass(view.place.relation, view.place.generation, view.caller.epoch, view.caller.token)
-
-
 def _reading(view: View, kind: str, query: RowsQuery | AggregateQuery, purpose: Purpose) -> Reading:
     details = wishes.recorded(query, purpose.text, view.agreement)
     return Reading(uuid4(), kind, view.caller.agency, view.caller.name, view.key, details)
-
-
-def _count_to(query: RowsQuery | AggregateQuery) -> int | None:
-    return {"none": None, "exact": 0, "estimate": _ESTIMATED + 1}[query.count]
 
 
 def _page(
@@ -176,7 +188,7 @@ def _page(
         rows=rows or "",
         size=min(found, query.limit or found),
         next=cursor.seal(tuple(position or ()), wishes.binding(view, query)) if has_more else None,
-        count=f">{_ESTIMATED}" if query.count == "estimate" and count and count > _ESTIMATED else count,
+        count=f">{ESTIMATED}" if query.count == "estimate" and count and count > ESTIMATED else count,
         version=version,
         receipt=reading.id,
     )

@@ -31,6 +31,10 @@ class Kept(Generic[_T]):
             while len(self._things) > self._most:
                 self._things.popitem(last=False)
 
+    def drop(self, name: Hashable) -> None:
+        with self._lock:
+            self._things.pop(name, None)
+
     @classmethod
     def forget(cls) -> None:
         """Drop all that is kept, where the database itself was exchanged for another."""

@@ -1,7 +1,7 @@
 """A dataset opened for one caller: the decision, and what it means for the dataset's table."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.utils.timezone import now
 
@@ -15,6 +15,7 @@ from hub.store.connection import serve
 from hub.store.pseudonyms import ensure_hash_key, hash_key_name
 from hub.store.queries import Column, Place, place_of
 from hub.store.select.conditions import condition
+from hub.store.select.gate import Pass
 from hub.store.select.relation import Selection, Shown, count_sql
 from hub.store.select.values import Masked, seen
 from hub.store.sql import Sql, join
@@ -40,16 +41,16 @@ class View:
     place: Place
     fields: tuple[Shown, ...]
     where: tuple[Sql, ...]
+    key_is_clear: bool = field(init=False)
+    """Whether rows can be told apart and ordered by the dataset's own key."""
+
+    def __post_init__(self) -> None:
+        key = [self.field(name) for name in self.primary_key]
+        object.__setattr__(self, "key_is_clear", bool(key) and all(one is not None and one.is_plain for one in key))
 
     def field(self, name: str) -> Shown | None:
         """The field as this caller sees it; None where there is none for this caller."""
-        return next((field for field in self.fields if field.name == name), None)
-
-    @property
-    def key_is_clear(self) -> bool:
-        """Whether rows can be told apart and ordered by the dataset's own key."""
-        key = [self.field(name) for name in self.primary_key]
-        return bool(key) and all(field is not None and field.is_plain for field in key)
+        return next((one for one in self.fields if one.name == name), None)
 
 
 _views: Kept[View] = Kept(_KEPT)
@@ -61,12 +62,18 @@ def open_view(caller: Caller, key: str, *, mode: Mode = "rows", agreement: str =
     ``is_stale`` says that what was kept did not hold: the rows have moved to another table.
     Raises ``NotFound`` where it does not exist for this caller and ``Forbidden`` where the gate denies it.
     """
-    name = (caller, key, mode, agreement or caller.agreement)
-    view = None if is_stale else _views.get(name)
-    if view is None or (view.decision.until is not None and view.decision.until <= now()):
+    view = None if is_stale else kept_view(caller, key, mode, agreement)
+    if view is None:
+        name = (caller, key, mode, agreement or caller.agreement)
         view = _opened(*name)
         _views.put(name, view)
     return view
+
+
+def kept_view(caller: Caller, key: str, mode: Mode, agreement: str) -> View | None:
+    """The same where it is kept."""
+    view = _views.get((caller, key, mode, agreement or caller.agreement))
+    return None if view is None or (view.decision.until is not None and view.decision.until <= now()) else view
 
 
 def _opened(caller: Caller, key: str, mode: Mode, agreement: str) -> View:
@@ -82,9 +89,14 @@ def _opened(caller: Caller, key: str, mode: Mode, agreement: str) -> View:
         decision=decision,
         primary_key=tuple(dataset.primary_key),
         place=place,
-        fields=tuple(_shown(caller, dataset, place, field) for field in decision.seen_fields),
+        fields=tuple(_shown(caller, dataset, place, one) for one in decision.seen_fields),
         where=row_filter(decision.rows, place.columns),
     )
+
+
+def pass_of(view: View) -> Pass:
+    """Under which state of the world the view was decided."""
+    return Pass(view.place.relation, view.place.generation, view.caller.epoch, view.caller.token)
 
 
 def _shown(caller: Caller, dataset: Dataset, place: Place, field: FieldDecision) -> Shown:

@@ -1,12 +1,12 @@
 """What a reader wishes of a view, resolved against that view: a hidden field is a name that does not exist."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from hub.errors import FieldError, Invalid
-from hub.predicates import FieldType, FilterError, Predicate, bind, parse
+from hub.predicates import Comparison, FieldType, FilterError, Literal, Name, Predicate, bind, parse
 from hub.query import cursor
 from hub.query.params import AggregateQuery, Measure, RowsQuery, SortKey
 from hub.query.views import View
@@ -29,6 +29,8 @@ _BARE: Mapping[FieldType, str] = {
     "decimal": _NUMBER,
     "boolean": r"(?i:true|false)",
 }
+_PLAIN_INTEGER = re.compile(r"-?\d{1,18}", re.ASCII)
+_PLAIN_LENGTH = 1000
 _RANDOM_ORDER = Shown(TIE_BREAKER, "integer", Sql(TIE_BREAKER), is_plain=True, never_null=True)
 
 
@@ -36,20 +38,32 @@ def select(view: View, query: RowsQuery | AggregateQuery) -> Selection:
     """The selection that answers ``query``; raises ``Invalid`` naming each parameter at fault."""
     if isinstance(query, AggregateQuery):
         return _groups(view, query)
-    order = _order(view, query.sortby)
+    return rows(view, query, conditions(view, query), after(view, query))
+
+
+def rows(view: View, query: RowsQuery, conditions: Iterable[Sql], behind: tuple[Any, ...]) -> Selection:
+    """The selection of those rows that meet ``conditions``, from the position ``behind`` on."""
     return Selection(
         table=view.place.table,
         fields=_properties(view, query.properties),
-        where=(*view.where, *_filters(view, query)),
-        order=order,
+        where=(*view.where, *conditions),
+        order=_order(view, query.sortby),
         limit=query.limit,
-        after=cursor.unseal(query.cursor, binding(view, query)) if query.cursor else (),
+        after=behind,
     )
 
 
 def asked_of(view: View, query: RowsQuery | AggregateQuery) -> tuple[Predicate, ...]:
     """The reader's own conditions, all of which hold; raises ``Invalid`` as ``select`` does."""
-    return tuple(_bound(view, parameter, text) for parameter, text in _texts(view, query))
+    trees = [_equal(view, name, text) for name, text in query.equals]
+    if query.filter:
+        trees.append(_bound(view, "filter", query.filter))
+    return tuple(trees)
+
+
+def after(view: View, query: RowsQuery | AggregateQuery) -> tuple[str | None, ...]:
+    """The position that the query's cursor goes on from."""
+    return cursor.unseal(query.cursor, binding(view, query)) if query.cursor else ()
 
 
 def binding(view: View, query: RowsQuery | AggregateQuery) -> str:
@@ -103,10 +117,10 @@ def _groups(view: View, query: AggregateQuery) -> Selection:
     return Selection(
         table=view.place.table,
         fields=tuple(columns),
-        where=(*view.where, *_filters(view, query)),
+        where=(*view.where, *conditions(view, query)),
         order=tuple(Order(by_name[key.name], key.descending) for key in (*query.sortby, *rest)),
         limit=query.limit,
-        after=cursor.unseal(query.cursor, binding(view, query)) if query.cursor else (),
+        after=after(view, query),
         groups=tuple(group.expression for group in groups),
     )
 
@@ -126,17 +140,20 @@ def _unknown_column(name: str, columns: Iterable[str]) -> Invalid:
     return Invalid(message, code="parameter-invalid", errors=[FieldError("sortby", "unknown-column", message)])
 
 
-def _filters(view: View, query: RowsQuery | AggregateQuery) -> Iterator[Sql]:
-    for tree in asked_of(view, query):
-        yield condition(tree, lambda name: _field(view, name, "filter").expression)
+def conditions(view: View, query: RowsQuery | AggregateQuery) -> tuple[Sql, ...]:
+    """What the reader asks of each row."""
+    fields = {field.name: field.expression for field in view.fields}
+    return tuple(condition(tree, fields.__getitem__) for tree in asked_of(view, query))
 
 
-def _texts(view: View, query: RowsQuery | AggregateQuery) -> Iterator[tuple[str, str]]:
-    """Each condition's parameter and filter text."""
-    for name, text in query.equals:
-        yield name, _equality(_field(view, name, name), text)
-    if query.filter:
-        yield "filter", query.filter
+def _equal(view: View, name: str, text: str | None) -> Predicate:
+    """``name=text`` as a filter. What most keys are made of takes no parser, which would cost as much as the read."""
+    field = _field(view, name, name)
+    if text is not None and field.type == "integer" and re.fullmatch(_PLAIN_INTEGER, text):
+        return Comparison("=", Name(name, "integer"), Literal(int(text), "integer"))
+    if text is not None and field.type == "string" and len(text) <= _PLAIN_LENGTH and text.isprintable():
+        return Comparison("=", Name(name, "string"), Literal(text, "string"))
+    return _bound(view, name, _equality(field, text))
 
 
 def _bound(view: View, parameter: str, text: str) -> Predicate:

@@ -5,6 +5,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from django.db import ProgrammingError, connections, transaction
+from django.db.backends.utils import CursorWrapper
 from psycopg2 import Error, errors
 from psycopg2.extensions import cursor as Cursor
 
@@ -36,14 +37,19 @@ def serve(statement: Sql) -> tuple[Any, ...] | None:
     None where it answers with none, and where its table is gone since it was written: the rows have moved.
     """
     with connections["serving"].cursor() as cursor:
-        try:
-            cursor.execute(statement.text, statement.params)
-        except ProgrammingError as error:
-            if isinstance(error.__cause__, errors.UndefinedTable):
-                return None
-            raise
-        row: tuple[Any, ...] | None = cursor.fetchone()
-        return row
+        return answer_of(cursor, lambda: cursor.execute(statement.text, statement.params))
+
+
+def answer_of(cursor: CursorWrapper, execute: Callable[[], object]) -> tuple[Any, ...] | None:
+    """What ``execute`` on ``cursor`` answers: one row, or None as above."""
+    try:
+        execute()
+    except ProgrammingError as error:
+        if isinstance(error.__cause__, errors.UndefinedTable):
+            return None
+        raise
+    row: tuple[Any, ...] | None = cursor.fetchone()
+    return row
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """A piece of SQL with its parameters, and how pieces are put together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,18 @@ class Sql:
 
     def __radd__(self, other: str) -> "Sql":
         return Sql(other) + self
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Stands among the parameters for a value that each execution gives anew, under this name."""
+
+    name: str
+
+
+def bound(statement: Sql, values: Mapping[str, Any]) -> Sql:
+    """``statement`` with its slots filled."""
+    return Sql(statement.text, tuple(values[p.name] if isinstance(p, Slot) else p for p in statement.params))
 
 
 def join(separator: str, parts: Sequence[Sql]) -> Sql:

@@ -5,7 +5,7 @@
 
 import sys
 
-from tests.bench import catalogue, decision, files, flights, intake
+from tests.bench import catalogue, decision, files, flights, intake, reading
 
 PARTS = {
     "decision": decision.bench,
@@ -13,6 +13,7 @@ PARTS = {
     "flights": flights.bench,
     "intake": intake.main,
     "files": files.bench,
+    "reading": reading.bench,
 }
 
 

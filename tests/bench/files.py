@@ -33,7 +33,7 @@ def _measure() -> None:
 
     call_command("migrate", interactive=False, verbosity=0)
     ensure_serving_role()
-    _fill()
+    fill("dot.big", ROWS)
     for format in ("csv", "ndjson", "parquet", "arrow"):
         _in_own_process(format)
 
@@ -42,16 +42,17 @@ def _in_own_process(format: str) -> None:
     subprocess.run([sys.executable, "-m", "tests.bench.files", format], check=True)
 
 
-def _fill() -> None:
+def fill(key: str, rows: int) -> str:
+    """A published dataset of thirteen columns and so many rows; answers its table."""
     from django.db import connection
 
     from hub.accounts.models import Agency
     from hub.catalog.models import Dataset, Field
     from hub.store.tables import ensure_relation
 
-    owner, _ = Agency.objects.get_or_create(code="dot", name="Transport")
-    Agency.objects.get_or_create(code="ops", name="Operations")
-    made = Dataset.objects.create(agency=owner, key="dot.big", title="Big", status="published", primary_key=["id"])
+    owner, _ = Agency.objects.get_or_create(code="dot", defaults={"name": "Transport"})
+    Agency.objects.get_or_create(code="ops", defaults={"name": "Operations"})
+    made = Dataset.objects.create(agency=owner, key=key, title="Big", status="published", primary_key=["id"])
     types = ["integer"] * 5 + ["string"] * 3 + ["datetime", "decimal", "number", "boolean", "date"]
     for number, type_ in enumerate(types, start=1):
         name = "id" if number == 1 else f"{type_}{number}"
@@ -64,11 +65,12 @@ def _fill() -> None:
             " 'destination ' || g %% 100, timestamp '2013-01-01' + g * interval '1 minute', (g %% 10000) / 100.0,"
             " g / 7.0, g %% 2 = 0, date '2013-01-01' + (g %% 365)"
             " FROM generate_series(1, %s) g",
-            [ROWS],
+            [rows],
         )
         cursor.execute("VACUUM ANALYZE")
-    relation.version, relation.rows = 1, ROWS
+    relation.version, relation.rows = 1, rows
     relation.save()
+    return relation.table
 
 
 def _one(format: str) -> None:

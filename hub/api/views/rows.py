@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -14,7 +14,8 @@ from django.utils.http import parse_etags
 from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
 from rest_framework.views import APIView
 
-from hub.api.authentication import caller_of
+from hub.accounts.caller import Caller
+from hub.api.authentication import caller_of, kept_caller_of
 from hub.api.errors import MEDIA_TYPE, MethodNotAllowed, problem
 from hub.api.schema import HubSchema, Problem
 from hub.api.throttling import attach, count_rows, counted
@@ -105,19 +106,43 @@ class Bare(APIView):
         try:
             if request.method not in ("GET", "HEAD"):
                 raise MethodNotAllowed(f"There is no method {request.method} here.", hint="GET reads.")
-            caller = caller_of(request)
-            handler: Callable[..., HttpResponseBase] = self.get  # type: ignore[attr-defined]
-            with admitted(caller) as admission:
-                attach(request, admission)
-                return counted(handler(request, caller, **kwargs), admission)
+            return self.answer(request, kwargs)
         except HubError as error:
             response = problem(error)
             if error.status == MethodNotAllowed.status:
                 response["Allow"] = "GET, HEAD"
             return response
 
+    def answer(self, request: HttpRequest, kwargs: Mapping[str, Any]) -> HttpResponseBase:
+        return self.answer_to(caller_of(request), request, kwargs)
 
-class Rows(Bare):
+    def answer_to(self, caller: Caller, request: HttpRequest, kwargs: Mapping[str, Any]) -> HttpResponseBase:
+        handler: Callable[..., HttpResponseBase] = self.get  # type: ignore[attr-defined]
+        with admitted(caller) as admission:
+            attach(request, admission)
+            return counted(handler(request, caller, **kwargs), admission)
+
+
+class Read(Bare):
+    """A read whose statement looks itself whether token and epoch still hold, so that the caller may be a kept one.
+
+    A refusal comes from no statement: it stands where the caller is still as it was kept.
+    """
+
+    def answer(self, request: HttpRequest, kwargs: Mapping[str, Any]) -> HttpResponseBase:
+        kept = kept_caller_of(request)
+        if kept is None:
+            return super().answer(request, kwargs)
+        try:
+            return self.answer_to(kept, request, kwargs)
+        except HubError:
+            caller = caller_of(request)
+            if caller == kept:
+                raise
+            return self.answer_to(caller, request, kwargs)
+
+
+class Rows(Read):
     """A page of a dataset's rows, or all of them as a stream."""
 
     @extend_schema(
@@ -141,7 +166,7 @@ class Rows(Bare):
         return _streamed(key, query, stream_rows(caller, key, query, purpose, sent))
 
 
-class Aggregate(Bare):
+class Aggregate(Read):
     """Counts, sums and the like over groups of a dataset's rows."""
 
     @extend_schema(
@@ -155,7 +180,7 @@ class Aggregate(Bare):
         return _conditional(request, page, lambda: _page(key, query, page))
 
 
-class Row(Bare):
+class Row(Read):
     """One row by its primary key."""
 
     @extend_schema(
@@ -191,7 +216,7 @@ _CHANGES_SCHEMA = {
 }
 
 
-class Changes(Bare):
+class Changes(Read):
     """A page of what a reader who keeps a copy has to do to it."""
 
     @extend_schema(

@@ -8,11 +8,11 @@ from typing import IO, Any
 
 from hub.errors import Invalid
 from hub.query import wishes
-from hub.query.door import Watch, pass_of
+from hub.query.door import Watch
 from hub.query.files.kept import Contents, KeptFile, find, keep, making, name_of
 from hub.query.formats import Column, Form, writer
 from hub.query.params import RowsQuery
-from hub.query.views import View
+from hub.query.views import View, pass_of
 from hub.store.copying import Snapshot, TableGone, serve_snapshot
 from hub.store.select.copied import cells_copy, csv_copy, extents_sql, json_copy, measured
 from hub.store.select.gate import gate_sql

@@ -10,12 +10,12 @@ from django.conf import settings
 
 from hub.accounts.caller import Caller
 from hub.query import wishes
-from hub.query.door import NO_PURPOSE, Purpose, Watch, pass_of, unsettled, views_for
+from hub.query.door import NO_PURPOSE, Purpose, Watch, unsettled, views_for
 from hub.query.files.building import State, build, file_name
 from hub.query.files.kept import Contents, KeptFile, find
 from hub.query.formats import Form
 from hub.query.params import RowsQuery
-from hub.query.views import View
+from hub.query.views import View, pass_of
 from hub.store.connection import serve
 from hub.store.select.copied import rows_beyond
 from hub.store.select.gate import Reading, gate_sql, opening

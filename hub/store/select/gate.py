@@ -7,7 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from hub.store.select.relation import Selection, count_sql, rows_sql
-from hub.store.sql import Sql
+from hub.store.sql import Slot, Sql, bound
 
 MAX_PAGE = 64 << 20
 """Bytes of a page's rows; PostgreSQL makes no text of more than 1 GB."""
@@ -47,23 +47,57 @@ def audited(held: Pass, reading: Reading, selection: Selection, row: str, count_
     pass is void. A page of more than ``MAX_PAGE`` bytes does not fit, and gives no rows.
     ``count_to`` is None for no count, 0 for an exact one, else how far to count.
     """
+    return bound(page_read(selection, row, count_to, has_token=held.token is not None), given(held, reading))
+
+
+def page_read(selection: Selection, row: str, count_to: int | None, *, has_token: bool) -> Sql:
+    """The same for any pass and event, whose values come from ``given``; ``selection`` may hold slots of its own."""
     limit = selection.limit or 0
     looked_further = replace(selection, limit=limit + 1)
     counted = NOT_COUNTED if count_to is None else "(" + count_sql(selection, count_to or None) + ")"
-    return audited_page(held, reading, rows_sql(looked_further, row, PASSED), limit, counted)
+    return _page(rows_sql(looked_further, row, PASSED), limit, counted, has_token)
+
+
+def given(held: Pass, reading: Reading) -> dict[str, Any]:
+    """The values for the slots of gate and event."""
+    return {**_of_pass(held), **_of_event(reading)}
+
+
+def _of_pass(held: Pass) -> dict[str, Any]:
+    return {
+        "relation": held.relation,
+        "generation": held.generation,
+        "epoch": held.epoch,
+        "token": None if held.token is None else str(held.token),
+    }
+
+
+def _of_event(reading: Reading) -> dict[str, Any]:
+    return {
+        "receipt": str(reading.id),
+        "kind": reading.kind,
+        "agency": reading.agency,
+        "actor": reading.actor,
+        "dataset": reading.dataset,
+        "details": json.dumps(dict(reading.details)),
+    }
 
 
 def audited_page(held: Pass, reading: Reading, page: Sql, limit: int, counted: Sql = NOT_COUNTED) -> Sql:
     """The same for any ``page`` of texts and positions that holds ``PASSED`` and looks one further than ``limit``."""
+    return bound(_page(page, limit, counted, held.token is not None), given(held, reading))
+
+
+def _page(page: Sql, limit: int, counted: Sql, has_token: bool) -> Sql:
     return (
         "WITH gate AS MATERIALIZED ("
-        + gate_sql(held)
+        + _gate(has_token)
         + "), page AS MATERIALIZED ("
         + page
         + Sql("), shown AS (SELECT row FROM page LIMIT %s), size AS MATERIALIZED (", (limit,))
         + Sql("SELECT count(*) AS rows, coalesce(sum(octet_length(row)), 0) <= %s AS fits FROM shown", (MAX_PAGE,))
         + "), event AS ("
-        + _event(reading, Sql("jsonb_build_object('rows', (SELECT CASE WHEN fits THEN rows ELSE 0 END FROM size))"))
+        + _event(Sql("jsonb_build_object('rows', (SELECT CASE WHEN fits THEN rows ELSE 0 END FROM size))"))
         + ") SELECT version, (SELECT fits FROM size), "
         + "CASE WHEN (SELECT fits FROM size) THEN (SELECT string_agg(row, ',') FROM shown) END, "
         + "(SELECT count(*) FROM page), "
@@ -78,13 +112,9 @@ def audited_page(held: Pass, reading: Reading, page: Sql, limit: int, counted: S
 
 def opening(held: Pass, reading: Reading) -> Sql:
     """The event that opens a stream; answers ``version``, or no row when the pass is void."""
-    return (
-        "WITH gate AS MATERIALIZED ("
-        + gate_sql(held)
-        + "), event AS ("
-        + _event(reading, Sql("'{}'::jsonb"))
-        + ") SELECT version FROM gate"
-    )
+    event = _event(Sql("'{}'::jsonb"))
+    text = "WITH gate AS MATERIALIZED (" + _gate(held.token is not None) + "), event AS (" + event
+    return bound(text + ") SELECT version FROM gate", given(held, reading))
 
 
 def streamed(held: Pass, selection: Selection, row: str) -> Sql:
@@ -99,40 +129,31 @@ def still_open(held: Pass, *, pointer: bool = False) -> Sql:
 
 def closing(reading: Reading) -> Sql:
     """The event that closes a stream."""
-    return _event(reading, Sql("'{}'::jsonb"), source="") + " RETURNING true"
+    return bound(_event(Sql("'{}'::jsonb"), source="") + " RETURNING true", _of_event(reading))
 
 
 def gate_sql(held: Pass, *, pointer: bool = True) -> Sql:
     """Answers the dataset's version and the moment it came while the pass holds."""
+    return bound(_gate(held.token is not None, pointer=pointer), _of_pass(held))
+
+
+def _gate(has_token: bool, *, pointer: bool = True) -> Sql:
     gate = Sql(
         "SELECT r.version, r.synced_at FROM store_relation r, accounts_epoch e WHERE r.id = %s AND e.value = %s",
-        (held.relation, held.epoch),
+        (Slot("relation"), Slot("epoch")),
     )
     if pointer:
-        gate += Sql(" AND r.generation = %s", (held.generation,))
-    if held.token is not None:
+        gate += Sql(" AND r.generation = %s", (Slot("generation"),))
+    if has_token:
         gate += Sql(
             " AND EXISTS (SELECT FROM accounts_token"
             " WHERE id = %s AND revoked_at IS NULL AND expires_at > statement_timestamp())",
-            (str(held.token),),
+            (Slot("token"),),
         )
     return gate
 
 
-def _event(reading: Reading, extra: Sql, source: str = " FROM gate") -> Sql:
-    return (
-        Sql(
-            "INSERT INTO audit_event (id, kind, agency, actor, dataset, details)"
-            " SELECT %s, %s, %s, %s, %s, %s::jsonb || ",
-            (
-                str(reading.id),
-                reading.kind,
-                reading.agency,
-                reading.actor,
-                reading.dataset,
-                json.dumps(dict(reading.details)),
-            ),
-        )
-        + extra
-        + source
-    )
+def _event(extra: Sql, source: str = " FROM gate") -> Sql:
+    slots = tuple(Slot(name) for name in ("receipt", "kind", "agency", "actor", "dataset", "details"))
+    columns = "INSERT INTO audit_event (id, kind, agency, actor, dataset, details)"
+    return Sql(f"{columns} SELECT %s, %s, %s, %s, %s, %s::jsonb || ", slots) + extra + source

@@ -6,7 +6,7 @@ from itertools import takewhile
 
 from hub.predicates import FieldType
 from hub.store.select.values import csv_text, json_key, json_text
-from hub.store.sql import Sql, join
+from hub.store.sql import Slot, Sql, join
 
 SORTABLE: frozenset[FieldType] = frozenset(
     {"string", "integer", "number", "decimal", "boolean", "date", "datetime", "time"}
@@ -58,7 +58,7 @@ class Selection:
     where: tuple[Sql, ...] = ()
     order: tuple[Order, ...] = ()
     limit: int | None = None
-    after: tuple[str | None, ...] = ()
+    after: tuple[str | Slot | None, ...] = ()
     groups: tuple[Sql, ...] | None = None
 
 
@@ -129,7 +129,7 @@ def _sorted(term: Order) -> Sql:
     return term.field.expression + (" DESC NULLS LAST" if term.descending else "")
 
 
-def beyond(order: Sequence[Order], after: Sequence[str | None]) -> Sql:
+def beyond(order: Sequence[Order], after: Sequence[str | Slot | None]) -> Sql:
     """Rows behind the position ``after``; a row comparison of the first terms, as far as an index can follow it."""
     terms = list(zip(order, after, strict=True))
     followed = list(takewhile(lambda term: term[0].field.never_null and not term[0].descending, terms))
@@ -139,13 +139,13 @@ def beyond(order: Sequence[Order], after: Sequence[str | None]) -> Sql:
     return _compared(followed, ">=") + " AND (" + behind + ")" if followed else behind
 
 
-def _compared(terms: Sequence[tuple[Order, str | None]], operator: str) -> Sql:
+def _compared(terms: Sequence[tuple[Order, str | Slot | None]], operator: str) -> Sql:
     left = join(", ", [term.field.expression for term, _ in terms])
     right = join(", ", [_bound(term, value) for term, value in terms])
     return "(" + left + f") {operator} (" + right + ")"
 
 
-def _alternatives(order: Sequence[Order], after: Sequence[str | None]) -> Sql:
+def _alternatives(order: Sequence[Order], after: Sequence[str | Slot | None]) -> Sql:
     """The first term is behind, or it ties and the next one is, and so on."""
     alternatives = []
     for index, (term, value) in enumerate(zip(order, after, strict=True)):
@@ -155,17 +155,17 @@ def _alternatives(order: Sequence[Order], after: Sequence[str | None]) -> Sql:
     return join(" OR ", alternatives) if alternatives else Sql("FALSE")
 
 
-def _behind(term: Order, value: str) -> Sql:
+def _behind(term: Order, value: str | Slot) -> Sql:
     cell = term.field.expression
     return "(" + cell + (" < " if term.descending else " > ") + _bound(term, value) + " OR " + cell + " IS NULL)"
 
 
-def _tie(term: Order, value: str | None) -> Sql:
+def _tie(term: Order, value: str | Slot | None) -> Sql:
     cell = term.field.expression
     return cell + " IS NULL" if value is None else cell + " = " + _bound(term, value)
 
 
-def _bound(term: Order, value: str | None) -> Sql:
+def _bound(term: Order, value: str | Slot | None) -> Sql:
     field = term.field
     cast = "bigint" if field.type == "integer" and field.is_plain else _CASTS[field.type]
     return Sql(f"%s::{cast}", (value,))

@@ -1,0 +1,1 @@
+"""Django's PostgreSQL backend, which here asks a lasting connection for its health without asking the server."""
