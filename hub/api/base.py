@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar, cast
 
 from django.db.models import Model, Q, QuerySet
+from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -49,6 +50,8 @@ class ApiView(APIView):
     admission = Admission()
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        if str(request.method) not in self.allowed_methods:
+            raise MethodNotAllowed(str(request.method))
         if request.auth is None:
             raise nobody()
         self.admission = admit(self.caller, is_read=False)

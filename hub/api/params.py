@@ -12,7 +12,8 @@ from django.utils.dateparse import parse_datetime
 
 from hub.errors import FieldError, Invalid
 
-_LONGEST = 2_000
+LONGEST = 2_000
+"""Characters of a parameter's text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Parameter:
 
     def parse(self, text: str) -> Any:
         """The value that ``text`` means; raises ``ValueError`` with a sentence."""
-        if len(text) > _LONGEST or "\0" in text:
+        if len(text) > LONGEST or "\0" in text:
             raise ValueError(f"{self.name} is too long or not a text.")
         if self.kind == "moment":
             return _moment(self.name, text)

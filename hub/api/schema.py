@@ -10,7 +10,8 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
 from rest_framework import serializers
 
 from hub.api.errors import MEDIA_TYPE
-from hub.api.params import Parameter
+from hub.api.params import LONGEST, MAX_LIMIT, Parameter
+from hub.api.serializers.parts import Body
 
 _ALWAYS = (400, 401, 429, 503)
 _KEYS_OF_OWNERS = frozenset({"rules", "agreements", "sources", "streams"})
@@ -81,6 +82,11 @@ class HubSchema(AutoSchema):
         words = [f"by_{part[1:-1]}" if part.startswith("{") else part for part in self._parts()]
         return "_".join([self.method.lower(), *words]).replace("-", "_")
 
+    def get_auth(self) -> list[dict[str, Any]]:
+        """What is public asks nobody who they are, though some of it tells those more whom it knows."""
+        ways = super().get_auth()
+        return [*ways, {}] if ways and getattr(self.view, "is_public", False) else ways
+
     def get_tags(self) -> list[str]:
         return self._parts()[:1]
 
@@ -106,6 +112,23 @@ class HubSchema(AutoSchema):
     def _get_serializer_name(self, serializer: Any, direction: Any, bypass_extensions: bool = False) -> str:
         return str(super()._get_serializer_name(serializer, direction, bypass_extensions)).replace("Shown", "")
 
+    def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
+        told = super()._map_basic_serializer(serializer, direction)
+        return {**told, "additionalProperties": False} if isinstance(serializer, Body) else told
+
+    def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Any:
+        """What is asked for says where a text may not be empty, and that a file is its bytes."""
+        told = super()._map_serializer_field(field, direction, bypass_extensions)
+        if isinstance(field, serializers.FileField):
+            return {**told, "format": "binary"}
+        if not isinstance(field.root, Body):
+            return told
+        if isinstance(field, serializers.CharField) and not field.allow_blank:
+            return {**told, "minLength": 1}
+        if isinstance(field, serializers.ListField) and not field.allow_empty:
+            return {**told, "minItems": 1}
+        return told
+
     def _get_response_bodies(self, direction: Any = "response") -> Any:
         bodies = super()._get_response_bodies(direction)
         for status in self._shared():
@@ -117,7 +140,12 @@ class HubSchema(AutoSchema):
 
 
 def _documented(parameter: Parameter) -> OpenApiParameter:
-    types = {"moment": OpenApiTypes.DATETIME, "number": OpenApiTypes.INT}
+    types: dict[str, Any] = {
+        "moment": OpenApiTypes.DATETIME,
+        "number": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT},
+        "id": OpenApiTypes.UUID,
+        "word": OpenApiTypes.STR if parameter.choices else {"type": "string", "maxLength": LONGEST},
+    }
     return OpenApiParameter(
         parameter.name,
         types.get(parameter.kind, OpenApiTypes.STR),

@@ -5,15 +5,18 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from hub.api.serializers.parts import Body
 from hub.exports.models import Export
 from hub.query.formats import FORMATS
 
 
-class NewExport(serializers.Serializer[Any]):
+class NewExport(Body):
     """The view, or what of it is wanted."""
 
     format = serializers.ChoiceField(choices=list(FORMATS))
-    filter = serializers.CharField(required=False, help_text="CQL2 text over the fields of the schema.")
+    filter = serializers.CharField(
+        max_length=8192, required=False, help_text="CQL2 text over the fields of the schema."
+    )
     properties = serializers.ListField(
         child=serializers.CharField(), required=False, help_text="Fields to give; all without."
     )

@@ -24,6 +24,7 @@ from hub.limits.admission import admitted
 from hub.query.changes import read_changes
 from hub.query.door import Purpose, RowsPage, RowsStream, read_row, read_rows, stream_rows
 from hub.query.params import (
+    MAX_LIMIT,
     AggregateQuery,
     RowsQuery,
     parse_aggregate_query,
@@ -44,19 +45,26 @@ _RECEIVED = [
 REFUSED = {(403, MEDIA_TYPE): Problem}
 
 
-def _parameter(name: str, text: str, **more: Any) -> OpenApiParameter:
-    return OpenApiParameter(name, more.pop("type", str), OpenApiParameter.QUERY, description=text, **more)
+_SAID = {"type": "string", "minLength": 1}
+_LIMIT = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}
+_ALL = {"type": "string", "enum": ["all"]}
 
 
-_FILTER = _parameter("filter", "CQL2 text over the fields of the schema. Beside it, `<field>=<value>` is equality.")
+def _parameter(name: str, text: str, type: Any = str, **more: Any) -> OpenApiParameter:
+    return OpenApiParameter(name, type, OpenApiParameter.QUERY, description=text, **more)
+
+
+_FILTER = _parameter(
+    "filter", "CQL2 text over the fields of the schema. Beside it, `<field>=<value>` is equality.", _SAID
+)
 _CURSOR = _parameter("cursor", "Where to go on: `page.next` of the page before.")
 _COUNT = _parameter("count", "Whether to count all that match.", enum=["none", "estimate", "exact"])
 _NUMBERS = _parameter("numbers", "`string`: integers and decimals as strings.", enum=["exact", "string"])
 _QUERY = [
     _FILTER,
-    _parameter("properties", "Fields to give, separated by commas; all without."),
-    _parameter("sortby", "Fields to sort by, separated by commas; `-` descends."),
-    _parameter("limit", "From 1 to 10000, or `all` for csv and ndjson; 100 without."),
+    _parameter("properties", "Fields to give, separated by commas; all without.", _SAID),
+    _parameter("sortby", "Fields to sort by, separated by commas; `-` descends.", _SAID),
+    _parameter("limit", "From 1 to 10000, or `all` for csv and ndjson; 100 without.", {"anyOf": [_LIMIT, _ALL]}),
     _CURSOR,
     _COUNT,
     _parameter("f", "The format; the header `Accept` works too.", enum=["json", "ndjson", "csv"]),
@@ -64,11 +72,17 @@ _QUERY = [
     _parameter("csv", "`safe`: prefix cells that a spreadsheet would run.", enum=["exact", "safe"]),
 ]
 _AGGREGATE = [
-    _parameter("groupby", "Fields whose values make the groups, separated by commas; all rows are one group without."),
-    _parameter("agg", "What to tell of each: `count`, or `sum`, `avg`, `min`, `max`, `distinct` with `:<field>`."),
+    _parameter(
+        "groupby", "Fields whose values make the groups, separated by commas; all rows are one group without.", _SAID
+    ),
+    _parameter(
+        "agg", "What to tell of each: `count`, or `sum`, `avg`, `min`, `max`, `distinct` with `:<field>`.", _SAID
+    ),
     _FILTER,
-    _parameter("sortby", "Columns of the answer, separated by commas; `-` descends. By the groups' values without."),
-    _parameter("limit", "From 1 to 10000 groups; 100 without."),
+    _parameter(
+        "sortby", "Columns of the answer, separated by commas; `-` descends. By the groups' values without.", _SAID
+    ),
+    _parameter("limit", "From 1 to 10000 groups; 100 without.", _LIMIT),
     _CURSOR,
     _COUNT,
     _NUMBERS,
@@ -223,7 +237,7 @@ class Changes(Read):
         summary="Follow the changes of a dataset",
         parameters=[
             _parameter("since", "Where to go on: `page.next` of the page before, however long ago; the start without."),
-            _parameter("limit", "From 1 to 10000; 100 without."),
+            _parameter("limit", "From 1 to 10000; 100 without.", _LIMIT),
             _parameter("numbers", "`string`: integers and decimals as strings.", enum=["exact", "string"]),
             *SENT[:2],
             OpenApiParameter(
