@@ -121,7 +121,7 @@ class HubSchema(AutoSchema):
         told = super()._map_serializer_field(field, direction, bypass_extensions)
         if isinstance(field, serializers.FileField):
             return {**told, "format": "binary"}
-        if not isinstance(field.root, Body):
+        if not _is_asked(field):
             return told
         if isinstance(field, serializers.CharField) and not field.allow_blank:
             return {**told, "minLength": 1}
@@ -137,6 +137,13 @@ class HubSchema(AutoSchema):
         for code, body in bodies.items():
             body["description"] = body["description"] or HTTPStatus(int(code)).phrase
         return dict(sorted(bodies.items()))
+
+
+def _is_asked(field: Any) -> bool:
+    """Whether it stands in a body, however deep."""
+    while field is not None and not isinstance(field, Body):
+        field = field.parent
+    return field is not None
 
 
 def _documented(parameter: Parameter) -> OpenApiParameter:
