@@ -13,6 +13,7 @@ KINDS: Final[Mapping[str, str]] = {
     "postgres": "connectors.kinds.postgres.Postgres",
     "mysql": "connectors.kinds.mysql.Mysql",
     "sql": "connectors.kinds.sql.Sql",
+    "ckan": "connectors.kinds.ckan.Ckan",
     "singer": "connectors.kinds.singer.Singer",
     "file": "connectors.kinds.file.File",
     "rest": "connectors.kinds.rest.Rest",
