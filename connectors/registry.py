@@ -1,24 +1,21 @@
-"""Names the kinds of source there are; the one place to add a new one."""
+"""Finds the kinds of source there are: each module in ``connectors.kinds`` is one."""
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, Final, cast
+from pkgutil import iter_modules
+from typing import Any, Final
 
 from jsonschema import Draft202012Validator
 
+from connectors import kinds
 from connectors.base import Connector, JsonSchema
 from hub.errors import FieldError, Invalid
 
 KINDS: Final[Mapping[str, str]] = {
-    "postgres": "connectors.kinds.postgres.Postgres",
-    "mysql": "connectors.kinds.mysql.Mysql",
-    "sql": "connectors.kinds.sql.Sql",
-    "ckan": "connectors.kinds.ckan.Ckan",
-    "singer": "connectors.kinds.singer.Singer",
-    "file": "connectors.kinds.file.File",
-    "rest": "connectors.kinds.rest.Rest",
-    "upload": "connectors.uploads.Uploaded",
+    **{module.name: f"{kinds.__name__}.{module.name}" for module in iter_modules(kinds.__path__)},
+    "upload": "connectors.uploads",
 }
+"""Each kind's module by its name; imported only when one is asked for, with the library that it needs."""
 
 
 def load(kind: str) -> type[Connector]:
@@ -27,8 +24,8 @@ def load(kind: str) -> type[Connector]:
         message = f"There is no kind of source {kind!r}."
         hint = f"Known: {', '.join(KINDS)}."
         raise Invalid(message, code="unknown-kind", hint=hint, errors=[FieldError("kind", "unknown-kind", message)])
-    module, _, name = KINDS[kind].rpartition(".")
-    return cast(type[Connector], getattr(import_module(module), name))
+    module = import_module(KINDS[kind])
+    return next(one for one in vars(module).values() if isinstance(one, type) and vars(one).get("kind") == kind)
 
 
 def faults(schema: JsonSchema, value: Any, at: str = "") -> tuple[FieldError, ...]:

@@ -14,7 +14,13 @@ from tests.whole.conftest import ROOT
 
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 TEXT = "\n".join(path.read_text() for path in DOCUMENTS)
-SOURCES = "\n".join(path.read_text() for name in ("hub", "connectors") for path in (ROOT / name).rglob("*.py"))
+# Examples for readers are programs of theirs, with settings of their own.
+SOURCES = "\n".join(
+    path.read_text()
+    for name in ("hub", "connectors")
+    for path in (ROOT / name).rglob("*.py")
+    if path.name != "examples.py"
+)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
