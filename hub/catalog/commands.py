@@ -14,7 +14,7 @@ from hub.accounts.permissions import is_hub, require_act, require_other_person
 from hub.audit.commands import record
 from hub.catalog.descriptions import DATASET_KEYS, columns_of, description_faults, key_faults
 from hub.catalog.fields import check_fields, set_declared, shows_more
-from hub.catalog.models import DATASET_NAME, Dataset, Field
+from hub.catalog.models import DATASET_NAME, Dataset, Field, WordingChange
 from hub.catalog.permissions import require_dataset_reviewer, require_editor
 from hub.catalog.secrecy import secrecy_faults
 from hub.errors import Conflict, FieldError, Forbidden, Invalid
@@ -29,8 +29,10 @@ __all__ = [
     "return_dataset",
     "set_fields",
     "submit_dataset",
+    "sweep_marks",
 ]
 
+MARKS_KEPT: Final = 100
 _DECIDING: Final = frozenset({"is_secret", "primary_key"})
 
 
@@ -220,3 +222,10 @@ def _lacks_values(dataset: Dataset, field: Field | None) -> bool:
 def _refuse(errors: Sequence[FieldError]) -> None:
     if errors:
         raise Invalid(errors[0].message, errors=errors)
+
+
+def sweep_marks() -> None:
+    """Let go of all but the newest marks of changes to wordings, which have to be counted at each look."""
+    newest = WordingChange.objects.order_by("-pk").values_list("pk", flat=True)[:1].first()
+    if newest is not None:
+        WordingChange.objects.filter(pk__lt=newest - MARKS_KEPT).delete()

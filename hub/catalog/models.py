@@ -121,6 +121,12 @@ class Wording(models.Model):
         return self.text.partition("\n")[0]
 
 
+class WordingChange(models.Model):
+    """A mark of one statement that changed wordings, made by the database with it, see ``hub.catalog.queries``."""
+
+    id = models.BigAutoField(primary_key=True)
+
+
 class Field(models.Model):
     """A column of a dataset. ``number`` names its physical column (``c<number>``) and is never used again."""
 

@@ -8,6 +8,7 @@ from kombu.exceptions import OperationalError as BrokerDown
 
 from connectors.runs import dispatch
 from hub.accounts import mail
+from hub.catalog.commands import sweep_marks
 from hub.exports import dispatch as exports
 from hub.exports.commands import expire_exports
 from hub.query.files import kept
@@ -35,6 +36,7 @@ def tick() -> None:
         announce()
         expire_exports()
         kept.sweep()
+        sweep_marks()
         want_measured()
         note_uses()
         _send_for_indexes()

@@ -27,6 +27,12 @@ def visible_wordings(caller: Caller) -> QuerySet[Wording]:
     return Wording.objects.filter(_scoped(caller), Q(is_plain=True) | _known(caller))
 
 
+def worded_parts(caller: Caller) -> tuple[QuerySet[Wording], QuerySet[Wording]]:
+    """The same in two parts that share none: those that exist for everyone, and the few others."""
+    plain = Wording.objects.filter(_scoped(caller), is_plain=True)
+    return plain, Wording.objects.filter(_scoped(caller), _known(caller), is_plain=False)
+
+
 def worded_datasets(wordings: QuerySet[Wording]) -> QuerySet[Dataset]:
     """The datasets of a page of wordings, in one statement with it: who may know of them is settled there."""
     return Dataset.objects.select_related("agency").filter(pk__in=wordings.values("pk"))

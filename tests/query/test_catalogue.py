@@ -2,15 +2,12 @@
 
 import os
 import random
-from collections import Counter
 from datetime import timedelta
 from itertools import product
-from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
 from django.db import connection
-from django.db.models import QuerySet
 from django.utils.timezone import now
 from guardian.shortcuts import assign_perm
 
@@ -26,9 +23,7 @@ from hub.query.catalogue import (
     visible_wordings,
     with_access,
 )
-from hub.query.census import census
 from hub.query.decisions import decision_for
-from hub.query.search import Mentioning
 from policies.explain import availability
 from policies.models import Agreement, Rule
 
@@ -182,35 +177,6 @@ def test_wordings_are_visible_as_their_datasets_are() -> None:
                 for things in (datasets, wordings)
             ]  # type: ignore[arg-type]
             assert having[0] == having[1], (name, word)
-
-
-@pytest.mark.usefixtures("world")
-def test_what_is_counted_is_what_is_listed() -> None:
-    for name, caller in CALLERS.items():
-        listed = visible_datasets(caller).values_list("agency__code", "theme", "sharing_class")
-
-        found = census(caller, lambda datasets: datasets, ["agency", "theme", "class"])
-
-        for index, facet in enumerate(("agency", "theme", "class")):
-            assert found[facet] == Counter(entry[index] for entry in listed), (name, facet)
-
-
-@pytest.mark.usefixtures("world")
-def test_what_a_search_counts_where_the_words_stand_is_what_it_lists() -> None:
-    Dataset.objects.filter(key__contains="1").update(title="Barometer", theme="weather")
-    for name, caller in CALLERS.items():
-        for word in ("barometer", "DOT.D", "nowhere"):
-
-            def sought(things: QuerySet[Any], word: str = word) -> QuerySet[Any]:
-                return Mentioning(word).throughout(things)
-
-            listed = (
-                Mentioning(word).among(visible_datasets(caller)).values_list("agency__code", "theme", "sharing_class")
-            )
-            found = census(caller, sought, ["agency", "theme", "class"], by_words=True)
-
-            for index, facet in enumerate(("agency", "theme", "class")):
-                assert found[facet] == Counter(entry[index] for entry in listed), (name, word, facet)
 
 
 def test_wording_follows_what_it_is_narrowed_and_counted_by(planes: Dataset) -> None:

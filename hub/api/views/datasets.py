@@ -95,7 +95,9 @@ class Datasets(ListView):
         words = Mentioning(self.asked.get("q", ""))
         by_words = "q" in self.asked and "freshness" not in self.asked  # all else wordings tell themselves
         names = self.asked.get("facets", ())
-        facets = census(self.caller, partial(self._counted, words), names, by_words=by_words) if names else {}
+        is_kept = not self.asked.keys() & {"access", "freshness"}  # which time alone can change
+        counted = partial(census, self.caller, partial(self._counted, words), names)
+        facets = counted(by_words=by_words, is_kept=is_kept) if names else {}
         more: dict[str, Any] = {"facets": {name: _values(counts) for name, counts in facets.items()}} if facets else {}
         if by_words and sort in _BY_KEY:
             found = self._sought(words.among(visible_wordings(self.caller)))

@@ -41,7 +41,7 @@ def home(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     asked = {name: request.GET.get(name, "").strip() for name in ("q", "agency", "theme", "class")}
     words = Mentioning(asked["q"])
     is_part = request.headers.get("HX-Request") == "true"
-    everything = {} if is_part else census(caller, lambda datasets: datasets, ["agency", "theme"])
+    everything = {} if is_part else census(caller, lambda datasets: datasets, ["agency", "theme"], is_kept=True)
     is_all = everything and not any(asked.values())
     total = sum(everything["theme"].values()) if is_all else _count(caller, words, asked)
     page = {
@@ -102,7 +102,7 @@ def _count(caller: Caller, words: Mentioning, asked: dict[str, str]) -> int:
     def sought(things: QuerySet[Any]) -> QuerySet[Any]:
         return _narrowed(words.throughout(things), asked)
 
-    return sum(census(caller, sought, ["class"], by_words=bool(asked["q"]))["class"].values())
+    return sum(census(caller, sought, ["class"], by_words=bool(asked["q"]), is_kept=True)["class"].values())
 
 
 def _narrowed(datasets: QuerySet[Any], asked: dict[str, str]) -> QuerySet[Any]:
