@@ -58,18 +58,18 @@ HUB_CHECKPOINT_SECONDS = float(os.environ.get("HUB_CHECKPOINT_SECONDS", "30"))
 HUB_RATE_LIMITS = _flag("HUB_RATE_LIMITS", default=True)
 HUB_CLIENT_LIMITS = _limits(
     "HUB_CLIENT_LIMITS",
-    requests_per_minute=1_200,
+    requests_per_minute=6_000,
     burst=None,
-    concurrent=16,
+    concurrent=64,
     requests_per_day=None,
     rows_per_day=None,
     bytes_per_day=None,
 )
 HUB_AGENCY_LIMITS = _limits(
     "HUB_AGENCY_LIMITS",
-    requests_per_minute=12_000,
+    requests_per_minute=60_000,
     burst=None,
-    concurrent=64,
+    concurrent=256,
     requests_per_day=None,
     rows_per_day=None,
     bytes_per_day=None,

@@ -37,6 +37,6 @@ def test_limits_are_set_and_told_word_for_word(tutorial: list[str], shell: Shell
     assert shell.run(_ADMIN.format(manifest=manifest).rpartition("ADMIN=")[0]).endswith("othing to change.\n")
     assert (changed["name"], changed["limits"]) == ("dashboard", {"concurrent": 4, "requests_per_day": 100_000})
     assert (told["caller"]["name"], told["agency"]["name"]) == ("city/map", "city")
-    assert told["caller"]["limits"]["requests_per_minute"] == 1_200
+    assert told["caller"]["limits"]["requests_per_minute"] == 6_000
     assert told["caller"]["taken_today"]["requests"] >= 2
     assert told["caller"]["taken_today"]["rows"] >= 1
