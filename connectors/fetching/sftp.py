@@ -158,7 +158,7 @@ class Sftp(Place):
             raise self._unreadable(path) from error
         except (asyncssh.Error, OSError, TimeoutError) as error:
             raise SourceDown(
-                f"The connection to {self._server()} broke off.",
+                f"The connection to the {self._server()} broke off.",
                 hint="Nothing was loaded; the next run tries again by itself.",
             ) from error
 
@@ -187,12 +187,12 @@ class Sftp(Place):
             raise self._unverified(guard) from error
         except asyncssh.PermissionDenied as error:
             raise SourceRefused(
-                f"{self._server()} refused the login of {self._user!r}.",
+                f"The {self._server()} refused the login of {self._user!r}.",
                 hint="Check the user in the source's url, and its password or private_key.",
             ) from error
         except (asyncssh.Error, OSError, TimeoutError) as error:
             raise SourceDown(
-                f"{self._server()} does not answer as an SFTP server.",
+                f"The {self._server()} does not answer as an SFTP server.",
                 hint="Check host and port in the source's url, and that the server runs; the next run tries again.",
             ) from error
         try:
@@ -230,18 +230,18 @@ class Sftp(Place):
             ) from None
 
     def _server(self) -> str:
-        return f"The SFTP server at {self._host} port {self._port}"
+        return f"SFTP server at {self._host} port {self._port}"
 
     def _unverified(self, guard: "_Guard") -> SourceError:
         if guard.pinned:
             return SourceRefused(
-                f"{self._server()} showed another host key than the one pinned: {guard.shown}.",
+                f"The {self._server()} showed another host key than the one pinned: {guard.shown}.",
                 code="source-host-key",
                 hint="Nothing was sent to it. Ask who runs the server whether its key was changed, compare, and only "
                 "then pin the new one as the source's host_key.",
             )
         return SourceRefused(
-            f"The source pins no host key; {self._server()[0].lower()}{self._server()[1:]} showed {guard.shown}.",
+            f"The source pins no host key; the {self._server()} showed {guard.shown}.",
             code="source-host-key",
             hint="Nothing was sent to it. Compare this with what who runs the server says, and pin it as the source's "
             "host_key.",
@@ -249,7 +249,7 @@ class Sftp(Place):
 
     def _unreadable(self, path: str) -> SourceMissing:
         return SourceMissing(
-            f"{self.name(path)} is no file or folder that {self._server()} gives out.",
+            f"{self.name(path)} is no file or folder that the {self._server()} gives out.",
             code="source-no-file",
             hint="Check the stream's select.path; where names are not UTF-8, set the source's filename_encoding.",
         )

@@ -62,13 +62,7 @@ def extension_of(path: str) -> str:
 
 
 def _members(file: BinaryIO, member: str, where: str, is_data: Callable[[str], bool]) -> Iterator[Part]:
-    _check_directory(file, where)
-    try:
-        # Names that are not marked as UTF-8 are what Windows writes: in China GB18030, of which ASCII is a part.
-        archive = zipfile.ZipFile(file, metadata_encoding="gb18030")
-    except (*_DAMAGED, UnicodeDecodeError, NotImplementedError) as error:
-        raise _damaged(where) from error
-    with archive:
+    with _archive(file, where) as archive:
         for entry in _chosen(archive, member, where, is_data):
             inside = f"{entry.filename} in {where}"
             _check_entry(entry, inside)
@@ -77,6 +71,19 @@ def _members(file: BinaryIO, member: str, where: str, is_data: Callable[[str], b
             except (*_DAMAGED, NotImplementedError) as error:
                 raise _damaged(inside) from error
             yield from _unpacked(packed, entry.filename, entry.compress_size, inside)
+
+
+def _archive(file: BinaryIO, where: str) -> zipfile.ZipFile:
+    """Names not marked as UTF-8 are what Windows writes in China, GB18030, or what every byte stands for in DOS."""
+    _check_directory(file, where)
+    for encoding in ("gb18030", "cp437"):
+        try:
+            return zipfile.ZipFile(file, metadata_encoding=encoding)
+        except UnicodeDecodeError:
+            continue
+        except (*_DAMAGED, NotImplementedError) as error:
+            raise _damaged(where) from error
+    raise _damaged(where)
 
 
 def _chosen(archive: zipfile.ZipFile, member: str, where: str, is_data: Callable[[str], bool]) -> list[zipfile.ZipInfo]:

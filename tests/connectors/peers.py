@@ -28,6 +28,7 @@ class SftpPeer:
     port: int = 0
     host_key: asyncssh.SSHKey = field(default_factory=lambda: asyncssh.generate_private_key("ssh-ed25519"))
     client_key: asyncssh.SSHKey = field(default_factory=lambda: asyncssh.generate_private_key("ssh-ed25519"))
+    other_keys: list[asyncssh.SSHKey] = field(default_factory=list)
     logins: list[str] = field(default_factory=list)
 
     @property
@@ -74,7 +75,7 @@ def sftp_serving(peer: SftpPeer, files: Callable[..., asyncssh.SFTPServer] = asy
             lambda: _Door(peer),
             "127.0.0.1",
             peer.port,
-            server_host_keys=[peer.host_key],
+            server_host_keys=[*peer.other_keys, peer.host_key],
             sftp_factory=lambda chan: files(chan, chroot=str(peer.folder).encode()),
         )
 

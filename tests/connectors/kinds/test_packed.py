@@ -120,10 +120,11 @@ def test_reading_goes_on_within_a_later_member(put: Put, monkeypatch: pytest.Mon
     assert rows_of(rest) == [["22"], ["31"], ["32"]]
 
 
-def test_names_that_windows_wrote_in_chinese_are_read(put: Put) -> None:
-    raw = zipped({"AA.csv": CSV.encode()}).replace(b"AA.csv", "报.csv".encode("gb18030"))
+@pytest.mark.parametrize(("raw", "name"), [("报".encode("gb18030"), "报.csv"), (b"\x82\xff", "é\xa0.csv")])
+def test_names_that_are_not_in_utf8_are_read(put: Put, raw: bytes, name: str) -> None:
+    file = put("a.zip", zipped({"AA.csv": CSV.encode()}).replace(b"AA.csv", raw + b".csv"))
 
-    assert read(put("a.zip", raw), "a.zip", member="报.csv") == ROWS
+    assert read(file, "a.zip", member=name) == ROWS
 
 
 def test_names_that_lead_elsewhere_touch_nothing(put: Put, tmp_path: Path) -> None:

@@ -135,6 +135,14 @@ def test_host_key_is_pinned_in_any_of_the_forms_it_is_told_in(peer: SftpPeer, fo
     file.test()
 
 
+@pytest.mark.parametrize("kind", ["ssh-rsa", "ecdsa-sha2-nistp256"])
+def test_server_with_several_host_keys_shows_the_one_that_is_pinned(tmp_path: Path, kind: str) -> None:
+    peer = SftpPeer(tmp_path, host_key=asyncssh.generate_private_key(kind))
+    peer.other_keys = [asyncssh.generate_private_key("ssh-ed25519")]
+    with sftp_serving(peer):
+        source(peer).test()
+
+
 @pytest.mark.parametrize("pinned", ["", "another line", "another fingerprint"])
 def test_host_key_that_is_not_pinned_is_refused_shown_and_nobody_signs_in(peer: SftpPeer, pinned: str) -> None:
     other = asyncssh.generate_private_key("ssh-ed25519")
