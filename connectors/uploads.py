@@ -10,6 +10,7 @@ from django.db import transaction
 
 from connectors import registry
 from connectors.base import Extract, Found, JsonSchema
+from connectors.fetching.globs import EVERYTHING
 from connectors.fetching.places import Place
 from connectors.kinds.file import File
 from connectors.models import Outbox, Run, Source, Stream, Upload, UploadPart
@@ -63,12 +64,13 @@ class _Kept(Place):
     """The one file of an upload."""
 
     def __init__(self, upload: Upload) -> None:
+        super().__init__({}, {})
         self._upload = upload
 
     def test(self) -> None:
         return
 
-    def paths(self) -> Iterator[str]:
+    def paths(self, pattern: str = EVERYTHING) -> Iterator[str]:
         yield self._upload.name
 
     def matching(self, path: str, *, is_none_fine: bool = False) -> list[str]:

@@ -92,7 +92,10 @@ class GuardedTransport(httpx.HTTPTransport):
 
 
 class Http:
-    """One source's server: ``url`` is what it was configured with, ``headers`` go to that origin and nowhere else."""
+    """One source's server: ``url`` is what it was configured with, ``headers`` go to that origin and nowhere else.
+
+    So do those that ``sign`` gives for the method and address of each single request.
+    """
 
     def __init__(
         self,
@@ -100,9 +103,11 @@ class Http:
         limits: Limits,
         headers: Mapping[str, str] | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        sign: Callable[[str, httpx.URL], Mapping[str, str]] | None = None,
     ) -> None:
         self.url = httpx.URL(url)
         self._headers = dict(headers or {})
+        self._sign = sign
         self._sleep = sleep
         reach = Reach(self.url.host, port_of(self.url), limits)
         self._client = httpx.Client(
@@ -188,7 +193,10 @@ class Http:
             raise SourceMalformed(
                 f"{place(self.url)} leads to an address that is neither plain http nor https.", code="source-redirects"
             )
-        headers = self._headers if _origin(url) == _origin(self.url) else {}
+        is_own = _origin(url) == _origin(self.url)
+        headers = dict(self._headers) if is_own else {}
+        if is_own and self._sign is not None:
+            headers |= self._sign(method, url)
         try:
             return self._client.send(self._client.build_request(method, url, headers=headers), stream=True)
         except httpx.TransportError as error:

@@ -21,25 +21,25 @@ class Passage:
     def __init__(self, file: BinaryIO, paths: Sequence[str], state: Mapping[str, Any]) -> None:
         self._file = file
         self._paths = list(paths)
-        self._passed = int(state.get("passed", 0))
+        self._passed = self._left = int(state.get("passed", 0))
         self._since = time.monotonic()
         self._identity = ""
         if self._passed and state["identity"] != self._identified():
             raise CannotResume
 
     def rest(self, records: Iterator[Lines | Record]) -> Iterator[Lines | Record]:
-        """The records behind those that were read before."""
-        return self._behind(records, self._passed) if self._passed else records
+        """The records of the file's next table behind those that were read before."""
+        return self._behind(records) if self._left else records
 
-    def _behind(self, records: Iterator[Lines | Record], left: int) -> Iterator[Lines | Record]:
+    def _behind(self, records: Iterator[Lines | Record]) -> Iterator[Lines | Record]:
         for record in records:
             count = record.count if isinstance(record, Lines) else 1
-            if isinstance(record, Lines) and 0 < left < count:
-                _, record = record.cut(left)
-            elif left >= count:
-                left -= count
+            if isinstance(record, Lines) and 0 < self._left < count:
+                _, record = record.cut(self._left)
+            elif self._left >= count:
+                self._left -= count
                 continue
-            left = 0
+            self._left = 0
             yield record
 
     def after(self, batch: Batch) -> Mapping[str, Any] | None:

@@ -8,9 +8,16 @@ from connectors.batches import Lines, Record
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to read one file; empty strings leave the choice to the format. ``where`` names the file in errors."""
+    """How to read one file; empty strings leave the choice to the format. ``where`` names the file in errors.
+
+    ``name`` is the file's own, whose end says what it is; ``format`` says so where that does not, and ``member`` which
+    files of an archive are meant.
+    """
 
     where: str
+    name: str = ""
+    format: str = ""
+    member: str = ""
     encoding: str = ""
     delimiter: str = ""
     sheet: str | int = ""
@@ -24,8 +31,12 @@ class Table:
 
     Where a format can give many records at once as COPY text, ``lines`` makes it: from then on ``records`` holds those
     between, with all their cells. It takes the places of the columns wanted and the texts that mean no value.
+    Where it knows types, ``fields`` are those of the hub for each column, and ``types`` those of PostgreSQL that write
+    each cell as it comes (see ``Batch.types``), or empty.
     """
 
     header: tuple[str, ...]
     records: Iterator[Record]
     lines: "Callable[[Sequence[int], Iterable[str]], Iterator[Lines | Record]] | None" = None
+    fields: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()

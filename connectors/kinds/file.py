@@ -1,38 +1,27 @@
-"""The kind ``file``: delimited text, workbooks and JSON, over HTTP or from a folder."""
+"""The kind ``file``: delimited text, workbooks, JSON and Parquet, packed or not, from wherever files lie."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from itertools import islice
 from pathlib import PurePosixPath
-from typing import Any, BinaryIO, ClassVar, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import unquote, urlsplit
 
 from connectors import infer
-from connectors.base import LIMITS_SCHEMA, Batch, Connector, Extract, Found, JsonSchema, Limits
+from connectors.base import LIMITS_SCHEMA, Batch, Connector, Extract, Found, JsonSchema
 from connectors.batches import Lines, Record, batches, picker
 from connectors.columns import field_names, picks
-from connectors.fetching.http import basic, bearer
+from connectors.fetching import settings
+from connectors.fetching.globs import is_pattern
 from connectors.fetching.passage import Passage
-from connectors.fetching.places import Place, is_pattern, open_place
-from connectors.formats import csv, json, xlsx
+from connectors.fetching.places import Place, open_place
+from connectors.formats.opening import FORMATS, is_known, tables
 from connectors.formats.table import Options, Table
-from hub.errors import SourceError, SourceMissing
+from hub.errors import SourceError
 
-_FORMATS: Final[Mapping[str, Callable[[BinaryIO, Options], Table]]] = {
-    "csv": csv.open_table,
-    "tsv": csv.open_table,
-    "xlsx": xlsx.open_table,
-    "json": json.open_table,
-    "ndjson": json.open_lines,
-}
-_EXTENSIONS: Final[Mapping[str, str]] = {
-    **{name: name for name in _FORMATS},
-    "txt": "csv",
-    "tab": "tsv",
-    "xlsm": "xlsx",
-    "jsonl": "ndjson",
-}
 MAX_LISTED: Final = 200
+_SAID: Final = ("format", "member", "encoding", "delimiter", "sheet", "records")
 # A path stays below the source's own address: no other host, no way up.
 RELATIVE: Final = r"^(?!/)(?!.*://)(?!(.*/)?\.\.(/|$))"
 
@@ -41,48 +30,41 @@ class File(Connector):
     """Whole files; of those that a pattern names only new and changed ones, where a state is kept."""
 
     kind: ClassVar[str] = "file"
-    title: ClassVar[str] = "Files (CSV, XLSX, JSON)"
+    title: ClassVar[str] = "Files (CSV, XLSX, JSON, Parquet)"
     ignored: ClassVar[frozenset[str]] = frozenset()
     config_schema: ClassVar[JsonSchema] = {
         "type": "object",
         "additionalProperties": False,
         "required": ["url"],
         "properties": {
-            "url": {
-                "description": "A folder (ending in /) or a file, as http(s)://host/path/ or file:///path/.",
-                "type": "string",
-                "pattern": r"^(https?://[^/@?#]+(/|$)|file:///)",
-            },
-            "headers": {
-                "description": "Headers to send to this server, such as a key it asks for.",
-                "type": "object",
-                "additionalProperties": {"type": "string"},
-            },
+            **settings.CONFIG,
             **LIMITS_SCHEMA,
         },
+        **settings.NEEDS_ENDPOINT,
     }
     secrets_schema: ClassVar[JsonSchema] = {
         "type": "object",
         "additionalProperties": False,
-        "properties": {
-            "token": {"description": "A token to send as Authorization: Bearer.", "type": "string"},
-            "user": {"description": "The user name for HTTP Basic.", "type": "string"},
-            "password": {"description": "The password for HTTP Basic.", "type": "string"},
-        },
-        "dependentRequired": {"user": ["password"], "password": ["user"]},
+        "properties": settings.SECRETS,
+        "dependentRequired": settings.NEEDED_TOGETHER,
     }
     select_schema: ClassVar[JsonSchema] = {
         "type": "object",
         "additionalProperties": False,
         "properties": {
             "path": {
-                "description": "The file below the source's url, or several by a pattern such as 2024-*.csv.",
+                "description": "The file below the source's url, or several by a pattern such as 2024-*.csv.gz.",
                 "type": "string",
                 "pattern": RELATIVE,
             },
             "format": {
                 "description": "How the file is written; by default what its extension says.",
-                "enum": list(_FORMATS),
+                "enum": list(FORMATS),
+            },
+            "member": {
+                "description": "The file within a zip archive, or several by a pattern; by default the only one.",
+                "type": "string",
+                "minLength": 1,
             },
             "encoding": {
                 "description": "The encoding of a text file; by default UTF-8, else GB18030, whichever fits all of it.",
@@ -122,7 +104,7 @@ class File(Connector):
         """The first files listed, those of a format we know; what does not open is left out."""
         place = self._place()
         for path in islice(place.paths(), MAX_LISTED):
-            if _extension(path or self.config["url"]) not in _EXTENSIONS:
+            if not is_known(self._file_name(path)):
                 continue
             select = {"path": path} if path else {}
             try:
@@ -166,60 +148,47 @@ class File(Connector):
     ) -> Iterator[tuple[Batch, Passage]]:
         """The batches of the file at ``path``, the first of ``paths``, behind what ``resume`` says was read."""
         missing = extract.select.get("missing", ())
-        is_one_of_many = is_pattern(extract.select.get("path", ""))
+        is_one_of_many = is_pattern(extract.select.get("path", "")) or is_pattern(extract.select.get("member", ""))
         with place.opened(path) as file:
             passage = Passage(file, paths, resume)
-            table = self._table(place, path, file, extract.select, extract.columns)
-            columns = extract.columns or field_names(table.header)
-            names = zip(table.header, field_names(table.header), strict=True)
-            had = {name: "" for cell, name in names if cell not in self.ignored}
-            records = passage.rest(_picked(table, extract.columns, place.name(path), missing))
-            for batch in batches(columns, records, missing, extract.most):
-                rejects = batch.rejects
-                if is_one_of_many:
-                    rejects = tuple(replace(reject, message=f"{path}: {reject.message}") for reject in rejects)
-                yield replace(batch, offered=had, rejects=rejects), passage
+            for name, table in tables(file, self._options(place, path, extract.select, extract.columns)):
+                columns = extract.columns or field_names(table.header)
+                known = table.fields or [""] * len(table.header)
+                names = zip(table.header, field_names(table.header), known, strict=True)
+                had = {name: type_ for cell, name, type_ in names if cell not in self.ignored}
+                records = passage.rest(_picked(table, extract.columns, place.name(path), missing))
+                types = () if is_one_of_many else _vouched(table, columns, extract.select)
+                for batch in batches(columns, records, missing, extract.most):
+                    rejects = batch.rejects
+                    if is_one_of_many:
+                        rejects = tuple(replace(one, message=f"{_which(path, name)}: {one.message}") for one in rejects)
+                    yield replace(batch, offered=had, rejects=rejects, types=types), passage
 
     def _described(self, place: Place, select: Mapping[str, Any], is_free: bool) -> Found:
         path = place.matching(select.get("path", ""))[0]
-        with place.opened(path) as file:
-            table = self._table(place, path, file, select, ())
+        with place.opened(path) as file, closing(tables(file, self._options(place, path, select, ()))) as found:
+            _, table = next(found)
             rows = [record[1] for record in islice(table.records, infer.SAMPLE) if isinstance(record, tuple)]
         missing = select.get("missing", infer.missing_words(rows) if is_free else [])
         if missing:
             select = {**select, "missing": list(missing)}
         columns = infer.columns(table.header, rows, missing)
-        name = PurePosixPath(unquote(urlsplit(self.config["url"]).path), path).name
-        return Found(name, select, columns, samples=infer.samples(rows))
+        if table.fields:
+            columns = tuple(replace(column, type=type_) for column, type_ in zip(columns, table.fields, strict=True))
+        return Found(self._file_name(path), select, columns, samples=infer.samples(rows))
 
-    def _table(
-        self, place: Place, path: str, file: BinaryIO, select: Mapping[str, Any], wanted: tuple[str, ...]
-    ) -> Table:
-        where = place.name(path)
-        name = select.get("format") or _EXTENSIONS.get(_extension(path or self.config["url"]), "")
-        if not name:
-            raise SourceMissing(
-                f"The name of {where} does not say what format it has.",
-                code="source-unknown-format",
-                hint=f"Set the stream's select.format to one of: {', '.join(_FORMATS)}.",
-            )
-        options = Options(
-            where=where,
-            encoding=select.get("encoding", ""),
-            delimiter=select.get("delimiter", "\t" if name == "tsv" else ","),
-            sheet=select.get("sheet", ""),
-            records=select.get("records", ""),
-            wanted=wanted,
-        )
-        return _FORMATS[name](file, options)
+    def _file_name(self, path: str) -> str:
+        url = urlsplit(str(self.config.get("url", "")))
+        if path and url.scheme in ("http", "https"):
+            path = urlsplit(path).path
+        return PurePosixPath(path or unquote(url.path)).name
+
+    def _options(self, place: Place, path: str, select: Mapping[str, Any], wanted: tuple[str, ...]) -> Options:
+        said = {name: select[name] for name in _SAID if name in select}
+        return Options(where=place.name(path), name=self._file_name(path), wanted=wanted, **said)
 
     def _place(self) -> Place:
-        headers = dict(self.config.get("headers", {}))
-        if "token" in self.secrets:
-            headers |= bearer(self.secrets["token"])
-        elif "user" in self.secrets:
-            headers |= basic(self.secrets["user"], self.secrets["password"])
-        return open_place(self.config["url"], Limits.of(self.config), headers)
+        return open_place(self.config, self.secrets)
 
 
 def _picked(table: Table, wanted: tuple[str, ...], where: str, missing: Iterable[str]) -> Iterator[Lines | Record]:
@@ -232,5 +201,13 @@ def _picked(table: Table, wanted: tuple[str, ...], where: str, missing: Iterable
     return ((record[0], pick(record[1])) if isinstance(record, tuple) else record for record in table.records)
 
 
-def _extension(path: str) -> str:
-    return PurePosixPath(urlsplit(path).path).suffix.lower().removeprefix(".")
+def _vouched(table: Table, columns: tuple[str, ...], select: Mapping[str, Any]) -> tuple[str, ...]:
+    """The types of the columns wanted, where the format knows them; a time without zone may be in the stream's."""
+    if not table.types:
+        return ()
+    types = [table.types[place] for place in picks(columns, table.header, "")]
+    return tuple("" if type_ == "timestamp" and "timezone" in select else type_ for type_ in types)
+
+
+def _which(path: str, name: str) -> str:
+    return path if PurePosixPath(path).name.startswith(name) else f"{path}/{name}"

@@ -15,6 +15,9 @@ _SELECTS = {
     "things": ("database", {"table": "things"}, "replace"),
     "delta": ("database", {"table": "delta"}, "merge"),
     "file": ("web", {"path": "things.csv", "missing": [""]}, "replace"),
+    "gz": ("web", {"path": "things.csv.gz", "missing": [""]}, "replace"),
+    "parquet": ("web", {"path": "things.parquet"}, "replace"),
+    "xlsx": ("web", {"path": "things.xlsx", "missing": [""]}, "replace"),
     "rest": ("api", {"path": "things"}, "replace"),
 }
 

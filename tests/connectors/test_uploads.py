@@ -1,5 +1,8 @@
 """Files by hand: the same way in as any other, kept for as long as their run needs them."""
 
+import gzip
+import io
+import zipfile
 from collections.abc import Callable
 from typing import Any
 
@@ -131,3 +134,15 @@ def test_uploads_are_no_source_to_register_and_no_stream_to_sync(dataset: Datase
     assert faults(register_source, **wish) == [("kind", "invalid")]
     assert refusal(request_run, actor=HUB, stream=Stream.objects.get()) == "conflict"
     assert Relation.objects.get(dataset=dataset).version == 1
+
+
+def test_packed_file_is_brought_as_any_other(dataset: Dataset, bring: Bring) -> None:
+    run = bring(gzip.compress(GOOD.encode("gb18030")), name="things.csv.gz")
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as zipped:
+        zipped.writestr("内/1.csv", GOOD)
+        zipped.writestr("2.csv", "id,name,at\n2,two,2020-01-01T00:00:00Z\n")
+    merged = bring(archive.getvalue(), name="things.zip", mode="merge", member="2.csv")
+
+    assert (run.status, run.inserted) == ("succeeded", 2)
+    assert (merged.status, merged.updated, rows(dataset)) == ("succeeded", 1, [(1, "one"), (2, "two")])

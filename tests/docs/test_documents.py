@@ -75,6 +75,7 @@ def test_routes_shown_are_routes_of_the_document() -> None:
 
 def test_manifests_shown_have_the_right_shape(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PWD", str(tmp_path))  # a shell has it
+    monkeypatch.setenv("EXPORTS_PASSWORD", "as the server's administrator has said")
     examples = re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL)
     examples += re.findall(r"<<'END'\n(\[\[.*?)END\n", TEXT, re.DOTALL)
 

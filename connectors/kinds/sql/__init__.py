@@ -14,7 +14,7 @@ from sqlalchemy.pool import NullPool
 from connectors.base import LIMITS_SCHEMA, Batch, Connector, Extract, Found, JsonSchema, Limits
 from connectors.batches import batches
 from connectors.columns import field_names, picks
-from connectors.fetching.places import Disk
+from connectors.fetching.disk import Disk
 from connectors.fetching.reach import Reach
 from connectors.kinds.sql.relations import AT_ONCE, columns_of, found, from_on, name_of, records, statement
 from hub.errors import SourceDown, SourceError, SourceMalformed, SourceMissing, SourceRefused
@@ -163,7 +163,7 @@ class Sql(Connector):
     def _url(self) -> sa.URL:
         if self.config["dialect"].partition("+")[0] == _FILES:
             path = os.path.realpath(self.config["database"])
-            Disk(Path(path).as_uri(), Limits.of(self.config), {}).test()
+            Disk({"url": Path(path).as_uri()}, {}).test()
             return sa.URL.create("sqlite", database=f"file:{path}", query={"mode": "ro", "uri": "true"})
         host, port = self.config["host"], self.config["port"]
         return sa.URL.create(

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Final
 
+import psycopg2
 from django.db import DataError, connection, transaction
 
 from hub.store.intake import direct
@@ -128,7 +129,8 @@ def _copy_in(staging: Staging, chunks: Iterable[bytes]) -> None:
         return _copy_all_as_text(staging, chunks)
     try:
         if direct.is_vouched(staging.given, staging.types):
-            return _copy_rows(staging, chunks)
+            with closing(ahead(chunks)) as lines:
+                return _copy_rows(staging, lines)
         form = direct.line_form(staging.given, positioned=staging.is_positioned)
         if form is None:
             staging.is_direct = False
@@ -138,7 +140,7 @@ def _copy_in(staging: Staging, chunks: Iterable[bytes]) -> None:
                 _copy_rows(staging, lines)
             others.seek(0)
             _copy(staging, staging.table, iter(lambda: others.read(1 << 20), b""))
-    except DataError as error:
+    except (DataError, psycopg2.DataError) as error:  # COPY's own errors come as the driver's
         raise NotDirect from error
 
 
