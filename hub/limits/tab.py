@@ -49,7 +49,8 @@ class Spent:
 class Tab:
     """``ahead`` is reserved and not given out; ``requests``, ``rows`` and ``bytes`` are not written yet.
 
-    ``users`` counts the requests that are not over; whoever keeps the tab guards it.
+    ``users`` counts the requests that are not over; whoever keeps the tab guards it. ``is_known`` says that what other
+    processes wrote was read: where nothing is limited, no request waits for that.
     """
 
     agency: str
@@ -61,7 +62,8 @@ class Tab:
     rows: int = 0
     bytes: int = 0
     written: Taken = Taken()
-    _written_at: float = float("-inf")
+    is_known: bool = False
+    _written_at: float = field(default_factory=time.monotonic)
     _used_at: float = float("-inf")
     _lock: Lock = field(default_factory=Lock)
 
@@ -112,10 +114,13 @@ class Tab:
     def _look(self, limits: Limits) -> None:
         """Reserve where nothing is, and learn of the others now and then."""
         quota, is_old = limits.requests_per_day, time.monotonic() - self._written_at > _AGE
+        is_limited = quota is not None or limits.counts_amounts
         if quota is not None and self.ahead < 1 and self.written.requests < quota:
             self._write(quota)
-        elif is_old and (quota is not None or limits.counts_amounts or self._is_dirty):
+        elif is_limited and (is_old or not self.is_known):
             self._write(quota or 0)
+        elif is_old and self._is_dirty:
+            self._write()
 
     def _spent(self, limits: Limits) -> tuple[str, int] | None:
         rows, size = self.written.rows + self.rows, self.written.bytes + self.bytes
@@ -149,7 +154,7 @@ class Tab:
         self.written = Taken(*taken)
         self.ahead = self.written.requests - before - requests
         self.requests = self.rows = self.bytes = 0
-        self._written_at = time.monotonic()
+        self.is_known, self._written_at = True, time.monotonic()
 
 
 def _rest_of(day: date, moment: datetime) -> int:

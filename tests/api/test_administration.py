@@ -181,7 +181,7 @@ def test_quarantined_records_go_out_to_the_owner_and_in_again_by_whoever_loads(
     unloaded = [api.post(f"runs/{run.pk}/retry") for api in (as_agency("dot"), as_agency("ops", "publisher"))]
     again = owner.post(f"runs/{run.pk}/retry")
 
-    assert b"".join(file.streaming_content).startswith(b"_line,_field,_rule,_message,id,")
+    assert b"".join(file.streaming_content).startswith(b"_line,_field,_rule,_message,_record,id,")
     assert [response.status_code for response in (*refused, *unloaded)] == [403, 404, 403, 404]
     assert not any(b"s3cret" in response.content for response in (*refused, *unloaded))
     assert (again.status_code, body(again)["status"]) == (202, "queued")

@@ -28,7 +28,7 @@ def statements() -> Iterator[tuple[list[str], list[str]]]:
 
 @pytest.mark.parametrize(
     ("path", "reading", "served"),
-    [("/rows", 0, 1), ("/access", 0, 0), ("/schema", 1, 0), ("", 3, 0)],
+    [("/access", 0, 0), ("/schema", 1, 0), ("", 3, 0)],
 )
 def test_a_kept_decision_takes_no_statement(
     reader: Api, flights: Dataset, transactional_db: None, path: str, reading: int, served: int
@@ -42,6 +42,16 @@ def test_a_kept_decision_takes_no_statement(
     assert ("accounts_token" in own[0], "accounts_epoch" in own[0]) == (True, True)
     assert (len(own), len(serving)) == (1 + reading, served), own
     assert not any("policies_rule" in sql or "policies_agreement" in sql for sql in own)
+
+
+def test_a_kept_read_is_one_statement_that_looks_at_token_and_epoch_itself(
+    reader: Api, flights: Dataset, transactional_db: None
+) -> None:
+    for _ in range(2):
+        with statements() as (own, serving):
+            assert reader.get("datasets/dot.flights/rows").status_code == 200
+
+    assert (own, len(serving)) == ([], 1)
 
 
 def test_it_is_made_again_at_the_next_epoch(reader: Api, flights: Dataset, transactional_db: None) -> None:

@@ -94,7 +94,8 @@ def _config(party: str, token: str) -> SchemathesisConfig:
         {
             "seed": SEED,
             "dictionaries": {name: {"values": list(values)} for name, values in _WORDS.items()},
-            "headers": {"Authorization": f"Bearer {token}"} if token else {},
+            # Plain answers: what asks in process unpacks none.
+            "headers": {"Accept-Encoding": "identity", **({"Authorization": f"Bearer {token}"} if token else {})},
             "generation": {"max-examples": EXAMPLES, "no-shrink": True, "database": "none"},
             "phases": {"stateful": {"max-steps": 6, "generation": {"max-examples": 4 * EXAMPLES}}},
             "parameters": bound,

@@ -102,7 +102,7 @@ class Tape:
         if self._is_passed_over(asked, route, data):
             return UNASKED
         reply = _read(getattr(self.browser, method)(address, data, headers=sent, **more))
-        if method == "post" and reply.status in (201, 302):
+        if method == "post" and _has_made(path, reply):
             self.made |= _canaries(str(data))
         self._keep(asked, route, reply)
         return reply
@@ -150,6 +150,12 @@ def thinned(tapes: list[Tape], share: float) -> Iterator[None]:
     yield
     for tape in tapes:
         tape.share = 1
+
+
+def _has_made(path: str, reply: Reply) -> bool:
+    """Whether something of the asker's own bears the words from now on: a webhook is answered with its secret, of a
+    rehearsal there is an event."""
+    return reply.status in (201, 302) or bool(_SECRET.search(reply.text)) or path.endswith("rehearse")
 
 
 def _route(address: str) -> str:

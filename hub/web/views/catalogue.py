@@ -65,7 +65,13 @@ def home(request: HttpRequest, caller: Caller) -> HttpResponseBase:
 @for_members
 def dataset(request: HttpRequest, caller: Caller, key: str) -> HttpResponseBase:
     """What the dataset is, what the visitor may see of it and why, and its first rows."""
-    agreement = request.GET.get("agreement", "")
+    return dataset_page(request, caller, key, request.GET.get("agreement", ""))
+
+
+def dataset_page(
+    request: HttpRequest, caller: Caller, key: str, agreement: str, *, status: int = 200, **more: object
+) -> HttpResponseBase:
+    """The page, with the faults and words of a form on it that was refused."""
     thing = with_freshness(visible_datasets(caller).filter(key=key)).select_related("relation").first()
     if thing is None:
         raise Http404
@@ -86,8 +92,9 @@ def dataset(request: HttpRequest, caller: Caller, key: str) -> HttpResponseBase:
         "may_load": thing.status != Dataset.Status.RETIRED and may_act(caller, "load", thing.agency.code, thing),
         "agreement": agreement,
         **(_ways_out(caller, thing, decision, agreement, preview) if preview is not None else {}),
+        **more,
     }
-    return render(request, "web/dataset.html", page)
+    return render(request, "web/dataset.html", page, status=status)
 
 
 def _first(caller: Caller, words: Mentioning, asked: dict[str, str]) -> QuerySet[Dataset]:

@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from django.contrib import messages
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -15,8 +14,8 @@ from hub.exports.models import Export
 from hub.exports.reading import exports_of
 from hub.query.door import Purpose
 from hub.query.formats import form_of
-from hub.web.member import acts_on, for_members
-from hub.web.sentences import said
+from hub.web.member import acts_on, faults_of, for_members
+from hub.web.views.catalogue import dataset_page
 
 _SHOWN: Final = 50
 
@@ -46,6 +45,6 @@ def ask(request: HttpRequest, caller: Caller, key: str) -> HttpResponseBase:
             purpose=Purpose(words.get("agreement", "").strip(), words.get("purpose", "").strip()),
         )
     except HubError as error:
-        messages.error(request, said(error.message, error.hint))
-        return redirect("dataset", key)
+        faults = faults_of(error)
+        return dataset_page(request, caller, key, "", faults=faults, words=words, status=error.status)
     return redirect("exports")
