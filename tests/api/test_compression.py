@@ -123,6 +123,7 @@ def test_head_says_what_get_says(flights: Dataset, reader: Api) -> None:
         assert head.get("ETag") == got.get("ETag")
         assert head.get("Content-Length") is None or path == ROWS
         assert b"".join(head) == b""
+        got.close()
 
 
 @pytest.mark.django_db(transaction=True)

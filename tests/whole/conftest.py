@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 ROOT = Path(__file__).parents[2]
-_START_SECONDS = 90
+_START_SECONDS = 180
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,7 @@ def token(hub: WholeHub) -> str:
 
 
 @pytest.fixture(scope="module")
-def page_of(hub: WholeHub, token: str) -> Callable[[str], str]:
+def page_of(hub: WholeHub, token: str) -> Iterator[Callable[[str], str]]:
     """A dataset's page as a member of ``ops`` sees it, who came by the link that ``apply`` prints."""
     more = hub.folder.parent / "member.yaml"
     more.write_text(
@@ -82,12 +82,12 @@ def page_of(hub: WholeHub, token: str) -> Callable[[str], str]:
         )
     )
     link = re.findall(r"http\S+/invitations/\S+", hub.manage("apply", str(more)).stdout)[0]
-    session = httpx.Client(base_url=hub.url, follow_redirects=True, timeout=30)
-    hidden = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', session.get(link).text)
-    assert hidden is not None
-    words = {"csrfmiddlewaretoken": hidden[1], "password": "correct horse battery"}
-    assert session.post(link, data=words, headers={"Referer": link}).status_code == 200
-    return lambda name: session.get(f"/datasets/{KEYS[name]}").text
+    with httpx.Client(base_url=hub.url, follow_redirects=True, timeout=30) as session:
+        hidden = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', session.get(link).text)
+        assert hidden is not None
+        words = {"csrfmiddlewaretoken": hidden[1], "password": "correct horse battery"}
+        assert session.post(link, data=words, headers={"Referer": link}).status_code == 200
+        yield lambda name: session.get(f"/datasets/{KEYS[name]}").text
 
 
 def example(page: str, id: str) -> str:
