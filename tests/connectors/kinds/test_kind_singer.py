@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from connectors.base import Extract
-from connectors.kinds import singer
 from connectors.kinds.singer import Singer
+from connectors.kinds.singer import tap as child
 from connectors.testing import ConnectorContract, rows_of
 from hub.errors import SourceError
 from tests import mariadb
@@ -47,7 +47,7 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Written:
         program = tmp_path / "tap-written"
         program.write_text(f"#!{sys.executable}\n{CATALOG}\n{lines}\n")
         program.chmod(0o755)
-        monkeypatch.setenv(singer.TAPS, f"tap-written={program}")
+        monkeypatch.setenv(child.TAPS, f"tap-written={program}")
         return Singer({"tap": "tap-written", "settings": {"start": 1}}, {"token": "canary-55e1"})
 
     return tap
@@ -58,7 +58,7 @@ def real(mariadb_server: mariadb.Server, monkeypatch: pytest.MonkeyPatch) -> Cal
     if not TAP_MYSQL.is_file():
         message = f"{TAP_MYSQL} not found: make brings it."
         pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
-    monkeypatch.setenv(singer.TAPS, f"tap-mysql={TAP_MYSQL}")
+    monkeypatch.setenv(child.TAPS, f"tap-mysql={TAP_MYSQL}")
 
     def tap(**settings: str) -> Singer:
         own = {"host": "127.0.0.1", "port": str(mariadb_server.port), "user": "hub_reader", "filter_dbs": "registry"}
@@ -159,7 +159,7 @@ say(type="RECORD", stream="things", record={"id": 3, "name": " ".join(sorted(os.
 def test_child_that_fails_is_explained_and_gone(
     written: Written, monkeypatch: pytest.MonkeyPatch, lines: str, code: str
 ) -> None:
-    monkeypatch.setattr(singer, "_SILENT_SECONDS", 1)
+    monkeypatch.setattr(child, "SILENT_SECONDS", 1)
     tap, began = written(lines), time.monotonic()
 
     with pytest.raises(SourceError) as caught:
@@ -192,7 +192,7 @@ def test_only_listed_programs_run(written: Written, monkeypatch: pytest.MonkeyPa
         with pytest.raises(SourceError) as caught:
             Singer({"tap": name}, {}).test()
         assert (caught.value.code, "tap-written" in caught.value.hint) == ("source-unknown-tap", True)
-    monkeypatch.setenv(singer.TAPS, "gone=/none/such")
+    monkeypatch.setenv(child.TAPS, "gone=/none/such")
     with pytest.raises(SourceError) as caught:
         Singer({"tap": "gone"}, {}).test()
     assert caught.value.code == "source-no-tap"
