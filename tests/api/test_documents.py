@@ -192,5 +192,11 @@ def test_dataset_without_rows_is_described(dataset: Callable[..., Dataset], read
     dataset("bare")
     Relation.objects.filter(dataset__key="dot.bare").delete()
 
-    OpenAPIV31SpecValidator(told(reader, "openapi.json", "dot.bare")).validate()
-    Package.from_descriptor(told(reader, "datapackage.json", "dot.bare"))
+    document, package = (told(reader, name, "dot.bare") for name in ("openapi.json", "datapackage.json"))
+
+    OpenAPIV31SpecValidator(document).validate()
+    Package.from_descriptor(package)
+    assert "/api/v1/datasets/dot.bare/rows" in document["paths"]
+    assert [resource["schema"]["fields"] != [] for resource in package["resources"]] == [True] * len(
+        package["resources"]
+    )

@@ -44,7 +44,8 @@ class Mysql(Connector):
             "database": {"description": "The database's name.", "type": "string", "minLength": 1},
             "user": {"description": "Whom to sign in as; it needs SELECT only.", "type": "string", "minLength": 1},
             "sslmode": {
-                "description": "Whether the connection is encrypted, and the server's certificate verified.",
+                "description": "Whether the connection is encrypted, and the server's certificate verified: verify-full "
+                "alone keeps the password from whoever answers in the server's place.",
                 "enum": ["disable", "prefer", "require", "verify-full"],
                 "default": "prefer",
             },
@@ -115,8 +116,10 @@ class Mysql(Connector):
             yield connection
         except (pymysql.ProgrammingError, pymysql.OperationalError, pymysql.InternalError) as error:
             raise self._explained(error, select or {}) from error
-        except (pymysql.MySQLError, OSError, RuntimeError) as error:
-            raise self._broken(error) from error
+        except (pymysql.MySQLError, OSError) as error:
+            raise self._broken() from error
+        except RuntimeError as error:
+            raise self._hostile(error) from error
         finally:
             connection.close() if connection.open else None
 
@@ -141,8 +144,10 @@ class Mysql(Connector):
         try:
             # A socket of ours, to the address that was allowed: the name is not resolved a second time.
             connection.connect(socket.create_connection((address, port), _CONNECT_SECONDS))
-        except (pymysql.MySQLError, OSError, RuntimeError) as error:
+        except (pymysql.MySQLError, OSError) as error:
             raise self._failure(error) from error
+        except RuntimeError as error:
+            raise self._hostile(error) from error
         return connection
 
     def _encryption(self) -> dict[str, Any]:
@@ -161,8 +166,6 @@ class Mysql(Connector):
     def _failure(self, error: Exception) -> SourceError:
         """Why no connection came about."""
         code = _code(error)
-        if isinstance(error, RuntimeError):
-            return self._broken(error)
         if isinstance(error, _Unsafe) or "ssl" in str(error).lower() or "certificate" in str(error).lower():
             return SourceDown(
                 f"The encrypted connection to {self._server()} failed.",
@@ -219,21 +222,26 @@ class Mysql(Connector):
                 code="source-busy",
                 hint="Something there holds the table, or the query is heavy; the next run tries again by itself.",
             )
-        return self._broken(error)
+        return self._broken()
 
-    def _broken(self, error: Exception) -> SourceError:
-        if isinstance(error, RuntimeError):  # the driver's word where a server asks for files of this machine
-            return SourceRefused(
-                f"{self._server()} asked for a file of the hub's machine instead of giving rows.",
-                code="source-hostile",
-                hint="No MySQL server does that by itself: have it looked at before the source is used again.",
-            )
+    def _hostile(self, error: RuntimeError) -> Exception:
+        """The driver has no class of its own for a server that asks for files; any other such error is no source's."""
+        if _ASKS_FOR_FILES not in str(error):
+            return error
+        return SourceRefused(
+            f"{self._server()} asked for a file of the hub's machine instead of giving rows.",
+            code="source-hostile",
+            hint="No MySQL server does that by itself: have it looked at before the source is used again.",
+        )
+
+    def _broken(self) -> SourceError:
         return SourceDown(
             f"The connection to {self._server()} broke off.",
             hint="Nothing was loaded; the next run tries again by itself.",
         )
 
 
+_ASKS_FOR_FILES: Final = "LOAD_LOCAL"
 _TIMED_OUT: Final = frozenset({1205, 1317, 1969, 3024})
 """A lock waited for too long; a statement was killed, or took longer than MariaDB's or MySQL's limit."""
 
@@ -247,9 +255,14 @@ class _Strict(Connection):
 
     def _process_auth(self, plugin_name: bytes, auth_packet: Any, handler: Any = None) -> Any:
         is_readable = plugin_name in (b"mysql_clear_password", b"dialog", b"mysql_old_password")
-        if is_readable and not isinstance(self._sock, ssl.SSLSocket):
+        if is_readable and not _is_verified(self._sock):
             raise _Unsafe
         return super()._process_auth(plugin_name, auth_packet, handler)
+
+
+def _is_verified(connected: socket.socket) -> bool:
+    """Whether it is sure who is at the other end: encryption alone would carry a password to anybody."""
+    return isinstance(connected, ssl.SSLSocket) and connected.context.verify_mode == ssl.CERT_REQUIRED
 
 
 def _prepare(connection: Connection, seconds: int) -> None:

@@ -133,10 +133,16 @@ def found(connection: Connection, select: Mapping[str, Any], key: Sequence[str])
 def statement(columns: Sequence[Offered], select: Mapping[str, Any], cursor: Offered | None) -> str:
     """Each row as one line; from a value of the cursor on (a parameter, ties included), in its order."""
     line = "CONCAT_WS(_utf8mb4 x'09', " + ", ".join(column.line for column in columns) + ")"
+    text = f"SELECT {line} FROM {relation(select)}"
     if cursor is None:
-        return f"SELECT {line} FROM {relation(select)}"
-    name = quoted(cursor.title)
-    return f"SELECT {line} FROM {relation(select)} WHERE %s IS NULL OR {name} >= %s ORDER BY {name} IS NULL, {name}"
+        return text
+    text, name = _doubled(text), _doubled(quoted(cursor.title))
+    return f"{text} WHERE %s IS NULL OR {name} >= %s ORDER BY {name} IS NULL, {name}"
+
+
+def _doubled(text: str) -> str:
+    """Beside parameters the driver takes a single % for the place of one."""
+    return text.replace("%", "%%")
 
 
 def lines(connection: Connection, words: str, values: Sequence[str | None]) -> Iterator[Lines | Reject]:

@@ -164,7 +164,7 @@ class Sql(Connector):
         if self.config["dialect"].partition("+")[0] == _FILES:
             path = os.path.realpath(self.config["database"])
             Disk({"url": Path(path).as_uri()}, {}).test()
-            return sa.URL.create("sqlite", database=f"file:{path}", query={"mode": "ro", "uri": "true"})
+            return sa.URL.create("sqlite", database=Path(path).as_uri(), query={"mode": "ro", "uri": "true"})
         host, port = self.config["host"], self.config["port"]
         return sa.URL.create(
             self.config["dialect"],

@@ -1,13 +1,20 @@
 """Reading other people's MySQL and MariaDB, from a real server and from one that lies."""
 
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Mapping
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from django.utils.timezone import now
 
 from connectors.base import Extract
 from connectors.kinds.mysql import Mysql
@@ -105,6 +112,15 @@ def test_cursor_gives_what_is_new_with_its_ties_and_without_a_value_last(mysql: 
     assert {row[0] for row in since} == {"2", "3", "4"}
 
 
+def test_cursor_of_a_query_with_per_cent_signs(mysql: Mysql, in_mariadb: InMariadb) -> None:
+    in_mariadb(
+        "CREATE TABLE log (id integer, `%s` varchar(9))", "INSERT INTO log VALUES (1, 'a%'), (2, 'ab'), (3, 'b')"
+    )
+    extract = Extract({"query": "SELECT * FROM log WHERE `%s` LIKE 'a%'"}, ("id", "%s"), cursor="%s", since="a%")
+
+    assert rows_of(mysql.read(extract)) == [["1", "a%"], ["2", "ab"]]
+
+
 def test_row_with_nul_is_kept_out_and_the_others_come(mysql: Mysql, in_mariadb: InMariadb) -> None:
     in_mariadb("CREATE TABLE t (id integer, s text)", "INSERT INTO t VALUES (1, 'a'), (2, 'b\\0c'), (3, 'd')")
 
@@ -157,6 +173,7 @@ def test_nothing_can_be_written(mysql: Mysql, mariadb_server: mariadb.Server, in
         in_mariadb("REVOKE ALL ON registry.* FROM hub_reader@'%'", "GRANT SELECT ON registry.* TO hub_reader@'%'")
 
 
+DAY = timedelta(days=1)
 OK = b"\0\0\0\x02\0\0\0"
 
 
@@ -164,8 +181,8 @@ def _packet(number: int, body: bytes) -> bytes:
     return struct.pack("<I", len(body))[:3] + bytes([number]) + body
 
 
-def _greeting(plugin: bytes) -> bytes:
-    flags = 0x00080000 | 0x8000 | 0x0200 | 0x0001  # plugins, secure connection, 4.1; no encryption
+def _greeting(plugin: bytes, *, is_encrypted: bool) -> bytes:
+    flags = 0x00080000 | 0x8000 | 0x0200 | 0x0001 | (0x0800 if is_encrypted else 0)  # plugins, secure connection, 4.1
     return (
         b"\x0a5.7.1-rogue\0" + struct.pack("<I", 1) + b"12345678\0" + struct.pack("<H", flags & 0xFFFF) + b"\x2d"
         + struct.pack("<HH", 2, flags >> 16) + b"\x15" + b"\0" * 10 + b"123456789012\0" + plugin + b"\0"
@@ -175,8 +192,9 @@ def _greeting(plugin: bytes) -> bytes:
 class Rogue:
     """A server that asks for what it should not have, and notes what it is told."""
 
-    def __init__(self, plugin: bytes, answer: bytes) -> None:
+    def __init__(self, plugin: bytes, answer: bytes, encrypting: ssl.SSLContext | None = None) -> None:
         self.heard = b""
+        self._encrypting = encrypting
         self._plugin, self._answer = plugin, answer
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port = self._listening.getsockname()[1]
@@ -185,11 +203,19 @@ class Rogue:
 
     def _serve(self) -> None:
         client, _ = self._listening.accept()
-        with client, suppress(OSError):  # whoever finds out hangs up
+        with ExitStack() as stack, suppress(OSError):  # whoever finds out hangs up
+            stack.enter_context(client)
             client.settimeout(5)
-            client.sendall(_packet(0, _greeting(self._plugin)))
+            client.sendall(_packet(0, _greeting(self._plugin, is_encrypted=self._encrypting is not None)))
+            number = 2
+            if self._encrypting is not None:
+                client.recv(4 + 32)  # that it wants to
+                client = self._encrypting.wrap_socket(client, server_side=True, do_handshake_on_connect=False)
+                stack.enter_context(client)
+                client.do_handshake()
+                number = 3
             self.heard += client.recv(4096)
-            client.sendall(_packet(2, self._answer))
+            client.sendall(_packet(number, self._answer))
             while heard := client.recv(4096):
                 self.heard += heard
                 client.sendall(_packet(1, OK if heard[5:8] == b"SET" else b"\xfb/etc/passwd"))
@@ -213,4 +239,30 @@ def test_rogue_server_gets_neither_files_nor_the_password(config: dict[str, Any]
 
     assert caught.value.code == code
     assert b"root:" not in rogue.heard
+    assert mariadb.PASSWORD.encode() not in rogue.heard
+
+
+@pytest.fixture(scope="module")
+def anybody(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
+    """Encryption under a certificate that nobody has signed but its owner."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now() - DAY, now() + DAY).sign(key, hashes.SHA256())
+    file = tmp_path_factory.mktemp("rogue") / "pem"
+    plain = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(key.private_bytes(*plain) + made.public_bytes(Encoding.PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    return context
+
+
+@pytest.mark.parametrize("sslmode", ["prefer", "require", "verify-full"])
+def test_password_as_it_is_goes_to_nobody_whose_certificate_was_not_looked_at(
+    config: dict[str, Any], anybody: ssl.SSLContext, sslmode: str
+) -> None:
+    asking = b"\xfemysql_clear_password\0"
+    with closing(Rogue(b"mysql_native_password", asking, anybody)) as rogue, pytest.raises(SourceError) as caught:
+        Mysql({**config, "port": rogue.port, "sslmode": sslmode}, {"password": mariadb.PASSWORD}).test()
+
+    assert caught.value.code == "source-certificate"
+    assert bool(rogue.heard) == (sslmode != "verify-full")
     assert mariadb.PASSWORD.encode() not in rogue.heard

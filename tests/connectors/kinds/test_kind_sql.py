@@ -108,6 +108,28 @@ def test_cursor_gives_what_is_new_with_its_ties(sqlite: Sql, execute: Execute) -
     assert rows_of(sqlite.read(extract)) == [["2"], ["3"], ["4"]]
 
 
+def test_query_with_per_cent_signs_on_a_driver_that_counts_by_them(
+    config: dict[str, Any], in_mariadb: InMariadb
+) -> None:
+    in_mariadb("CREATE TABLE log (id integer, s varchar(9))", "INSERT INTO log VALUES (1, 'a%'), (2, 'ab'), (3, 'b')")
+    extract = Extract({"query": "SELECT * FROM log WHERE s LIKE 'a%'"}, ("id",), cursor="id", since="2")
+
+    assert rows_of(Sql(config, {"password": mariadb.PASSWORD}).read(extract)) == [["2"]]
+
+
+@pytest.mark.parametrize("name", ["a%2e%2e.db", "数据 #1.db", "%2e%2e%2fregistry.db"])
+def test_file_is_the_one_that_was_looked_at(execute: Execute, tmp_path: Path, name: str) -> None:
+    """SQLite reads ``%2e%2e%2f`` in an address as a way out of the folder."""
+    (tmp_path / "inside").mkdir()
+    execute("CREATE TABLE outside (id integer)")
+    with closing(sqlite3.connect(tmp_path / "inside" / name)) as connection:
+        connection.execute("CREATE TABLE inside (id integer)")
+
+    found = list(Sql({"dialect": "sqlite", "database": str(tmp_path / "inside" / name)}, {}).discover())
+
+    assert [one.name for one in found] == ["inside"]
+
+
 def test_query_gives_what_the_table_would_not(sqlite: Sql, execute: Execute) -> None:
     execute(FLIGHTS)
     execute("INSERT INTO flights VALUES (1, 'a:b', 1, NULL), (2, 'c', 1, NULL)")

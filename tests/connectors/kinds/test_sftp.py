@@ -142,6 +142,8 @@ def test_server_with_several_host_keys_shows_the_one_that_is_pinned(tmp_path: Pa
     with sftp_serving(peer):
         source(peer).test()
 
+    assert len(peer.logins) == 1
+
 
 @pytest.mark.parametrize("pinned", ["", "another line", "another fingerprint"])
 def test_host_key_that_is_not_pinned_is_refused_shown_and_nobody_signs_in(peer: SftpPeer, pinned: str) -> None:
