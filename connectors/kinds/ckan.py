@@ -82,12 +82,11 @@ class Ckan(Connector):
     def discover(self) -> Iterator[Found]:
         """All tables of all datasets; one that does not answer is left out."""
         with self._http() as http:
-            for package, resource in self._resources(http):
+            for resource, name in self._resources(http):
                 try:
-                    found = _found(http, {"resource": resource["id"]})
+                    found = _found(http, {"resource": resource})
                 except SourceError:
                     continue
-                name = " / ".join(filter(None, (package.get("title") or package["name"], resource.get("name"))))
                 yield replace(found, name=name)
 
     def describe(self, select: Mapping[str, Any]) -> Found:
@@ -113,22 +112,35 @@ class Ckan(Connector):
             ):
                 yield replace(batch, offered=had)
 
-    def _resources(self, http: Http) -> Iterator[tuple[Any, Any]]:
-        """Each table with its dataset, in the order of the datasets' names."""
+    def _resources(self, http: Http) -> Iterator[tuple[str, str]]:
+        """The id of each table, and what it is called; in the order of the datasets' names."""
         params = {"rows": str(_PACKAGES), "sort": "name asc"}
         if "organization" in self.config:
             params["fq"] = f"organization:{self.config['organization']}"
         for start in range(0, _MAX_PACKAGES, _PACKAGES):
-            packages = _asked(http, "package_search", {**params, "start": str(start)})["results"]
-            for package in packages:
-                yield from ((package, one) for one in package.get("resources", ()) if one.get("datastore_active"))
-            if len(packages) < _PACKAGES:
+            count, tables = _tables(_asked(http, "package_search", {**params, "start": str(start)}), str(http.url))
+            yield from tables
+            if count < _PACKAGES:
                 return
 
     def _http(self) -> Http:
         url = self.config["url"]
         headers = {"Authorization": self.secrets["token"]} if "token" in self.secrets else {}
         return Http(url if url.endswith("/") else url + "/", Limits.of(self.config), headers)
+
+
+def _tables(result: Any, where: str) -> tuple[int, list[tuple[str, str]]]:
+    """How many datasets there are, and of their resources those with a table: its id, and what it is called."""
+    try:
+        packages = result["results"]
+        return len(packages), [
+            (json.text(one["id"]), " / ".join(filter(None, (package.get("title") or package["name"], one.get("name")))))
+            for package in packages
+            for one in package.get("resources", ())
+            if one.get("datastore_active")
+        ]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _no_ckan(where) from error
 
 
 def _records(

@@ -44,8 +44,8 @@ class Mysql(Connector):
             "database": {"description": "The database's name.", "type": "string", "minLength": 1},
             "user": {"description": "Whom to sign in as; it needs SELECT only.", "type": "string", "minLength": 1},
             "sslmode": {
-                "description": "Whether the connection is encrypted, and the server's certificate verified: verify-full "
-                "alone keeps the password from whoever answers in the server's place.",
+                "description": "Whether the connection is encrypted, and the server's certificate verified: only "
+                "verify-full keeps the password from whoever answers in the server's place.",
                 "enum": ["disable", "prefer", "require", "verify-full"],
                 "default": "prefer",
             },

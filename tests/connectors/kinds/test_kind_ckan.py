@@ -119,11 +119,19 @@ def test_what_is_wrong_is_said(
 
 
 @pytest.mark.parametrize(
-    "body", [b"[]", b'{"success": true}', b'{"success": true, "result": {"total": "x"}}', b"<html>"]
+    "body",
+    [
+        b"[]",
+        b'{"success": true}',
+        b'{"success": true, "result": {"total": "x"}}',
+        b'{"success": true, "result": {"results": [7]}}',
+        b"<html>",
+    ],
 )
 def test_what_is_no_ckan_is_said(serve: Serve, body: bytes) -> None:
     connector = Ckan({"url": serve(body).url, "allow_loopback": True}, {})
 
-    with pytest.raises(SourceError) as caught:
-        connector.describe({"resource": "r1"})
-    assert caught.value.code in ("source-not-ckan", "source-not-json")
+    for act in (lambda: connector.describe({"resource": "r1"}), lambda: list(connector.discover())):
+        with pytest.raises(SourceError) as caught:
+            act()
+        assert caught.value.code in ("source-not-ckan", "source-not-json")
