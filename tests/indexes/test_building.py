@@ -129,6 +129,26 @@ def test_one_builder_at_a_time(flights: Dataset) -> None:
     assert second.pk != first.pk
 
 
+@pytest.mark.parametrize("fields", [["origin"], ["origin", "flight"]])
+def test_a_builder_that_was_overtaken_says_nothing_of_the_end(flights: Dataset, fields: list[str]) -> None:
+    """Neither of a good one nor of a bad: the index is the next one's, which is still at it."""
+    ask_index(actor=HUB, dataset=flights, fields=fields)
+    slow = claim()
+    assert slow is not None
+    Index.objects.update(lease_until=now() - timedelta(seconds=1))
+    next_one = claim()
+    assert next_one is not None
+    assert next_one.fence > slow.fence
+    if len(fields) == 2:
+        Field.objects.filter(dataset=flights, name="flight").delete()
+
+    building.build(slow)
+
+    told = Index.objects.values_list("status", "fence", "built_at", "error").get()
+    assert told == ("building", next_one.fence, None, "")
+    assert not Event.objects.filter(kind="index.built").exists()
+
+
 def test_a_builder_that_is_killed_leaves_nothing_behind(flights: Dataset) -> None:
     """Killed while it waits for a writer; its server process goes on, and is ended by the next builder."""
     index = ask_index(actor=HUB, dataset=flights, fields=["origin"])
