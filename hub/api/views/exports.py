@@ -15,7 +15,7 @@ from hub.api.params import Parameter
 from hub.api.schema import Problem, list_of, operation
 from hub.api.serializers.exports import ExportShown, NewExport
 from hub.api.views.files import BODIES, HEADERS, answer_file, part_asked
-from hub.api.views.rows import REFUSED, Bare, purpose_of
+from hub.api.views.reading import REFUSED, Bare, purpose_of
 from hub.errors import Invalid
 from hub.exports.commands import request_export
 from hub.exports.models import Export

@@ -14,7 +14,7 @@ from hub.api.ranges import Part, has_it, part_of
 from hub.api.schema import Problem
 from hub.api.serializers.exports import ExportShown
 from hub.api.throttling import count_rows
-from hub.api.views.rows import REFUSED, SENT, SHARED, Bare, purpose_of
+from hub.api.views.reading import REFUSED, SENT, SHARED, Bare, purpose_of
 from hub.errors import Invalid
 from hub.exports.commands import request_export
 from hub.exports.models import Export

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -12,17 +12,14 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.http import parse_etags
 from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
-from rest_framework.views import APIView
 
-from hub.accounts.caller import Caller
-from hub.api.authentication import caller_of, kept_caller_of
-from hub.api.errors import MEDIA_TYPE, MethodNotAllowed, problem
-from hub.api.schema import HubSchema, Problem
-from hub.api.throttling import attach, count_rows, counted
-from hub.errors import HubError, Invalid, NotFound
-from hub.limits.admission import admitted
+from hub.api.errors import MEDIA_TYPE
+from hub.api.schema import Problem
+from hub.api.throttling import count_rows
+from hub.api.views.reading import REFUSED, SENT, SHARED, Read, purpose_of
+from hub.errors import Invalid, NotFound
 from hub.query.changes import read_changes
-from hub.query.door import Purpose, RowsPage, RowsStream, read_row, read_rows, stream_rows
+from hub.query.door import RowsPage, RowsStream, read_row, read_rows, stream_rows
 from hub.query.params import (
     MAX_LIMIT,
     AggregateQuery,
@@ -33,16 +30,10 @@ from hub.query.params import (
 )
 
 _MEDIA_TYPES = {"csv": "text/csv; charset=utf-8; header=present", "ndjson": "application/x-ndjson"}
-SENT = [
-    OpenApiParameter("Hub-Agreement", str, OpenApiParameter.HEADER, description="The agreement the read is under."),
-    OpenApiParameter("Hub-Purpose", str, OpenApiParameter.HEADER, description="What the read is for; recorded."),
-    OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER, description="The `ETag` of an earlier answer."),
-]
 _RECEIVED = [
     OpenApiParameter(name, str, OpenApiParameter.HEADER, response=[200, 304], description=text)
     for name, text in (("Hub-Receipt", "The audit event of this read."), ("ETag", "A digest of the answer."))
 ]
-REFUSED = {(403, MEDIA_TYPE): Problem}
 
 
 _SAID = {"type": "string", "minLength": 1}
@@ -109,51 +100,6 @@ _PAGE_SCHEMA = {
         "receipt": {"type": "string", "format": "uuid"},
     },
 }
-
-
-class Bare(APIView):
-    """A read without DRF's request, negotiation and rendering."""
-
-    schema = HubSchema()
-
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        try:
-            if request.method not in ("GET", "HEAD"):
-                raise MethodNotAllowed(f"There is no method {request.method} here.", hint="GET reads.")
-            return self.answer(request, kwargs)
-        except HubError as error:
-            response = problem(error)
-            if error.status == MethodNotAllowed.status:
-                response["Allow"] = "GET, HEAD"
-            return response
-
-    def answer(self, request: HttpRequest, kwargs: Mapping[str, Any]) -> HttpResponseBase:
-        return self.answer_to(caller_of(request), request, kwargs)
-
-    def answer_to(self, caller: Caller, request: HttpRequest, kwargs: Mapping[str, Any]) -> HttpResponseBase:
-        handler: Callable[..., HttpResponseBase] = self.get  # type: ignore[attr-defined]
-        with admitted(caller) as admission:
-            attach(request, admission)
-            return counted(handler(request, caller, **kwargs), admission)
-
-
-class Read(Bare):
-    """A read whose statement looks itself whether token and epoch still hold, so that the caller may be a kept one.
-
-    A refusal comes from no statement: it stands where the caller is still as it was kept.
-    """
-
-    def answer(self, request: HttpRequest, kwargs: Mapping[str, Any]) -> HttpResponseBase:
-        kept = kept_caller_of(request)
-        if kept is None:
-            return super().answer(request, kwargs)
-        try:
-            return self.answer_to(kept, request, kwargs)
-        except HubError:
-            caller = caller_of(request)
-            if caller == kept:
-                raise
-            return self.answer_to(caller, request, kwargs)
 
 
 class Rows(Read):
@@ -275,20 +221,6 @@ _CELL = re.compile(r"((?:[^\\,]|\\.)*),", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
-def purpose_of(request: HttpRequest) -> Purpose:
-    """What the request says that it is for."""
-    return Purpose(_header(request, "HTTP_HUB_AGREEMENT"), _header(request, "HTTP_HUB_PURPOSE"))
-
-
-def _header(request: HttpRequest, name: str) -> str:
-    """A header's text; WSGI hands UTF-8 on as Latin-1."""
-    raw = request.META.get(name, "")
-    try:
-        return raw.encode("latin-1").decode().replace("\0", "").strip()
-    except UnicodeError:
-        return raw.replace("\0", "").strip()
-
-
 def _page(key: str, query: RowsQuery | AggregateQuery, page: RowsPage) -> str:
     counted = "" if page.count is None else f',"count":{json.dumps(page.count)}'
     return (
@@ -308,9 +240,6 @@ def _conditional(request: HttpRequest, page: RowsPage, body: Callable[[], str]) 
         return HttpResponse(status=304, headers=headers)
     count_rows(request, page.size)
     return HttpResponse(body(), content_type="application/json", headers=headers)
-
-
-SHARED = {"Cache-Control": "private", "Vary": "Accept, Authorization, Cookie"}
 
 
 def _streamed(key: str, query: RowsQuery, stream: RowsStream) -> StreamingHttpResponse:
