@@ -49,6 +49,11 @@ def serving(request: pytest.FixtureRequest) -> Iterator[None]:
     connections["serving"] = own
 
 
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Bytes are named by their argument: what is packed holds the hour, and all workers must name a test the same."""
+    return argname if isinstance(val, bytes) else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Every test that uses the database may use the serving connection too; long files begin first, beside the rest."""
     items.sort(key=lambda item: not item.path.relative_to(TESTS).as_posix().startswith(LONG))
