@@ -20,7 +20,8 @@ class Because(NamedTuple):
     """One thing that took part, and what it did: a rule, a grant, the dataset's class, a field's sensitivity.
 
     ``is_readable`` is false where a filter or access could not be read and was taken at its strictest. A tuple, as a
-    decision makes one for each rule: a frozen dataclass takes several times as long to make.
+    decision makes one for each rule: a frozen dataclass takes several times as long to make, and so does the tuple by
+    its own ``__new__``.
     """
 
     step: Step
@@ -40,17 +41,17 @@ class Because(NamedTuple):
         cls,
         source: RuleFacts | GrantFacts,
         step: Step,
-        *,
         effect: Effect | None = None,
         access: Access | None = None,
         field: str = "",
         filter: Predicate | None = None,
+        *,
         is_readable: bool = True,
     ) -> "Because":
         """What a rule or a grant did, with the reason and legal basis that it gives."""
-        ground: Ground = "rule" if isinstance(source, RuleFacts) else "grant"
-        said = source.reason, source.reason_zh, source.legal_basis
-        return cls(step, ground, effect, access, field, filter, source, *said, is_readable)
+        did = (step, source.ground, effect, access, field, filter)
+        said = (source, source.reason, source.reason_zh, source.legal_basis)
+        return tuple.__new__(cls, (*did, *said, is_readable))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import ClassVar, Literal
 
 from hub.accounts.caller import Caller
 from hub.errors import Invalid
@@ -136,6 +136,8 @@ class RuleFacts:
     are empty for all. A field rule whose access cannot be read has None and hides the field.
     """
 
+    ground: ClassVar[Literal["rule"]] = "rule"
+
     key: str
     target: Target
     party: Party = Party()
@@ -191,6 +193,8 @@ class GrantFacts:
     ``reason`` is the purpose that was agreed.
     """
 
+    ground: ClassVar[Literal["grant"]] = "grant"
+
     key: str
     agency: str
     dataset: str
@@ -203,6 +207,10 @@ class GrantFacts:
     legal_basis: tuple[LegalBasis, ...] = ()
     valid_from: datetime | None = None
     valid_to: datetime | None = None
+
+    @property
+    def ends_at(self) -> datetime | None:
+        return self.valid_to
 
     def serves(self, mode: Mode | None) -> bool:
         return mode is None or not self.modes or mode in self.modes

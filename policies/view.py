@@ -77,9 +77,9 @@ def _ungranted(field: FieldFacts, grant: GrantFacts) -> FieldDecision:
 
 def _because_of_rows(source: RuleFacts | GrantFacts, step: Step, effect: Effect, read: Reader) -> Because:
     if source.filter is None:
-        return Because.of(source, step, effect=effect)
+        return Because.of(source, step, effect)
     tree = read(source.filter)
-    return Because.of(source, step, effect=effect, filter=tree, is_readable=tree is not None)
+    return Because.of(source, step, effect, filter=tree, is_readable=tree is not None)
 
 
 def _because_of_sensitivity(field: FieldFacts) -> Because:
@@ -98,7 +98,7 @@ def _because_of_access(source: RuleFacts | GrantFacts, access: Access | None, fi
     """An access that cannot be read, or that this type of field cannot be shown in, hides it."""
     is_readable = access is not None and access.fits(field.type)
     access = access if is_readable else HIDDEN
-    return Because.of(source, "fields", access=access, field=field.name, is_readable=is_readable)
+    return Because.of(source, "fields", None, access, field.name, is_readable=is_readable)
 
 
 def _distinct(because: Iterable[Because]) -> tuple[Predicate, ...]:
