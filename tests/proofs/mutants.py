@@ -48,6 +48,9 @@ PARTS = {
         tuple(f"hub/store/select/{name}.py" for name in ("conditions", "values", "relation", "gate")),
         ("tests/store/select",),
     ),
+    "aggregates": Part(("hub/store/select/aggregates.py",), ("tests/query/test_aggregate.py",)),
+    "changes": Part(("hub/store/select/changes.py",), ("tests/query/test_changes.py",)),
+    "kept": Part(("hub/query/statements.py", "hub/query/kept.py"), ("tests/query/test_kept_statements.py",)),
 }
 
 
