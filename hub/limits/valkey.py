@@ -11,8 +11,8 @@ from redis import ConnectionPool, exceptions
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-_PATIENCE: Final = 0.1
-"""Seconds for one answer."""
+_PATIENCE: Final = 0.5
+"""Seconds for one answer: a busy machine is late, and to count alone for that would let more in than there may be."""
 
 
 class Script:

@@ -41,8 +41,8 @@ def test_hung_server_costs_a_moment_now_and_then(server: Server, rates: Rates) -
     server.thaw()
     slowest = max(waits)
 
-    assert slowest < 0.4
-    assert sum(wait > 0.05 for wait in waits) <= 4
+    assert slowest < 0.9
+    assert sum(wait > 0.05 for wait in waits) <= 3
 
 
 def test_server_that_is_back_counts_for_all_again(server: Server, rates: Rates) -> None:
