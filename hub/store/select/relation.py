@@ -135,7 +135,7 @@ def beyond(order: Sequence[Order], after: Sequence[str | Slot | None]) -> Sql:
     followed = list(takewhile(lambda term: term[0].field.never_null and not term[0].descending, terms))
     if len(followed) == len(terms):
         return _compared(followed, ">")
-    behind = _alternatives(order, after)
+    behind = _alternatives(terms)
     return _compared(followed, ">=") + " AND (" + behind + ")" if followed else behind
 
 
@@ -145,12 +145,12 @@ def _compared(terms: Sequence[tuple[Order, str | Slot | None]], operator: str) -
     return "(" + left + f") {operator} (" + right + ")"
 
 
-def _alternatives(order: Sequence[Order], after: Sequence[str | Slot | None]) -> Sql:
+def _alternatives(terms: Sequence[tuple[Order, str | Slot | None]]) -> Sql:
     """The first term is behind, or it ties and the next one is, and so on."""
     alternatives = []
-    for index, (term, value) in enumerate(zip(order, after, strict=True)):
+    for index, (term, value) in enumerate(terms):
         if value is not None:
-            ties = [_tie(o, v) for o, v in zip(order[:index], after)]
+            ties = [_tie(*before) for before in terms[:index]]
             alternatives.append("(" + join(" AND ", [*ties, _behind(term, value)]) + ")")
     return join(" OR ", alternatives) if alternatives else Sql("FALSE")
 

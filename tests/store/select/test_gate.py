@@ -7,8 +7,19 @@ from uuid import UUID
 
 import pytest
 
-from hub.store.select.gate import MAX_PAGE, Pass, Reading, audited, closing, opening, still_open, streamed
-from hub.store.select.relation import Order, Selection, Shown, csv_row
+from hub.store.select.gate import (
+    MAX_PAGE,
+    PASSED,
+    Pass,
+    Reading,
+    audited,
+    audited_page,
+    closing,
+    opening,
+    still_open,
+    streamed,
+)
+from hub.store.select.relation import Order, Selection, Shown, csv_row, rows_sql
 from hub.store.sql import Sql
 from tests.store.select.conftest import Ask
 
@@ -93,6 +104,17 @@ def test_a_count_goes_as_far_as_asked(page: Callable[..., Any]) -> None:
     assert page(count_to=0, after=("5",))[0][5] == 8
 
 
+def test_a_page_of_any_other_statement_tells_the_same(ask: Ask, view: Selection) -> None:
+    """So do those of a change feed."""
+    page = rows_sql(replace(view, limit=4), csv_row(view.fields), PASSED)
+
+    assert ask(audited_page(HELD, READING, page, 3)) == [(VERSION, True, "0,1,2", 4, ["2"], None)]
+    assert ask(audited_page(HELD, READING, page, 9, Sql("%s::bigint", (5,)))) == [
+        (VERSION, True, "0,1,2,3", 4, ["3"], 5)
+    ]
+    assert [(who, details["rows"]) for *who, details in _events(ask)] == [([*_who("rows.read")], n) for n in (3, 4)]
+
+
 def test_a_page_leaves_the_event_of_what_was_shown(ask: Ask, page: Callable[..., Any]) -> None:
     page()
 
@@ -112,6 +134,7 @@ def test_a_void_pass_gives_no_row_and_leaves_no_event(
     ask(VOID[void])
 
     assert page(count_to=0) == []
+    assert ask(audited_page(HELD, READING, rows_sql(view, csv_row(view.fields), PASSED), 3)) == []
     assert ask(opening(HELD, READING)) == []
     assert ask(streamed(HELD, view, csv_row(view.fields))) == []
     assert ask(still_open(HELD, pointer=True)) == []
@@ -122,6 +145,9 @@ def test_a_caller_without_a_token_needs_none(ask: Ask, page: Callable[..., Any])
     ask("DELETE FROM accounts_token")
 
     assert page() == []
+    assert ask(
+        audited_page(replace(HELD, token=None), READING, Sql("SELECT 'x' AS row, ARRAY['1'] AS position"), 1)
+    ) == [(VERSION, True, "x", 1, ["1"], None)]
     assert page(replace(HELD, token=None)) == [(VERSION, True, "0,1,2", 4, ["2"], None)]
 
 

@@ -1,6 +1,7 @@
 """Pages of a view are together the whole view once and in order, and a row's text holds each cell by its name."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cmp_to_key
 from typing import Any
 
@@ -103,6 +104,30 @@ def test_pages_by_several_keys_compare_them_one_after_the_other(ask: Ask, cells:
     assert list(_walk(ask, view)) == [str(n) for n in range(len(ROWS))]
 
 
+def test_pages_by_a_key_and_what_an_index_cannot_follow_are_the_whole_view_in_order(ask: Ask, cells: str) -> None:
+    tens = Shown("tens", "integer", Sql("n / %s", (4,)), never_null=True)
+    view = Selection(cells, (N,), order=(Order(tens), Order(N, descending=True)), limit=3)
+
+    assert list(_walk(ask, view)) == [str(n) for n in sorted(range(len(ROWS)), key=lambda n: (n // 4, -n))]
+
+
+def test_groups_are_paged_and_counted_as_rows_are(ask: Ask, cells: str) -> None:
+    tens, odd = Shown("tens", "integer", Sql("n / 4"), never_null=True), Shown("odd", "integer", Sql("mod(n, 2)"))
+    groups = (tens.expression, odd.expression)
+    view = Selection(cells, (tens, odd), order=(Order(tens), Order(odd)), groups=groups, limit=2)
+    expected = sorted({(n // 4, n % 2) for n in range(len(ROWS))})
+
+    assert list(_walk(ask, view)) == [f"{ten},{odd}" for ten, odd in expected]
+    assert ask(count_sql(view, None)) == [(len(expected),)]
+
+
+def test_all_rows_together_are_one_group(ask: Ask, cells: str) -> None:
+    view = Selection(cells, (Shown("count", "integer", Sql("count(*)")),), groups=(), limit=2)
+
+    assert ask(rows_sql(view, csv_row(view.fields))) == [(str(len(ROWS)), [])]
+    assert ask(count_sql(view, None)) == [(1,)]
+
+
 def test_pages_go_by_what_is_shown_beyond_what_the_column_can_hold(ask: Ask, cells: str) -> None:
     """Rounded, the largest integer is one more than the column could hold."""
     rounded = Shown("integer", "integer", seen('"integer"', "integer", Masked("round", to=10)))
@@ -145,10 +170,21 @@ def test_an_index_on_the_column_finds_the_next_page(ask: Ask, cells: str) -> Non
     assert "Index Cond: (ROW(n, \"integer\") > ROW('3'::bigint, '5'::bigint))" in plan
 
 
+def test_an_index_finds_the_next_page_as_far_as_it_can_follow_the_order(ask: Ask, cells: str) -> None:
+    ask(f"CREATE INDEX ON {cells} (n)")
+    ask("SET LOCAL enable_seqscan = off")
+    ask("SET LOCAL enable_bitmapscan = off")
+    view = Selection(cells, (N,), order=(Order(N), Order(plain("boolean"))), limit=1, after=("3", "false"))
+
+    plan = "\n".join(line for (line,) in ask("EXPLAIN " + rows_sql(view, csv_row(view.fields))))
+
+    assert "Index Cond: (n >= '3'::bigint)" in plan
+
+
 def _walk(ask: Ask, view: Selection) -> Iterator[str]:
     after: tuple[str | None, ...] = ()
     for _ in range(len(ROWS) + 1):
-        page = Selection(view.table, view.fields, view.where, view.order, view.limit, after)
+        page = replace(view, after=after)
         found = ask(rows_sql(page, csv_row(view.fields)))
         yield from (text for text, _ in found)
         if not found:
