@@ -41,13 +41,18 @@ class Mark:
 
 
 def batches(
-    columns: tuple[str, ...], records: Iterable[Record | Lines | Mark], missing: Iterable[str] = (), most: int = 0
+    columns: tuple[str, ...],
+    records: Iterable[Record | Lines | Mark],
+    missing: Iterable[str] = (),
+    most: int = 0,
+    size: int = 0,
 ) -> Iterator[Batch]:
-    """Batches of about a megabyte, and of ``most`` rows at most; at least one batch, perhaps empty.
+    """Batches of about ``size`` bytes (a megabyte), and of ``most`` rows at most; at least one batch, perhaps empty.
 
     ``missing`` are the texts that mean no value. A batch ends at a mark where it is half full, or a while has passed.
     """
     absent = dict.fromkeys(missing, MISSING)
+    size = size or BATCH_BYTES
     waiting = _Waiting(columns)
     for record in _by_the_most(records, most) if most else records:
         if isinstance(record, Lines):
@@ -70,7 +75,7 @@ def batches(
                 continue
             waiting.lines.append(f"{position}\t{line}\n")
             waiting.size += len(line)
-        if waiting.size >= BATCH_BYTES or len(waiting.rejects) >= BATCH_REJECTS or 0 < most <= waiting.rows:
+        if waiting.size >= size or len(waiting.rejects) >= BATCH_REJECTS or 0 < most <= waiting.rows:
             yield waiting.taken()
     if not waiting.is_empty or not waiting.batches:
         yield waiting.taken()

@@ -1,0 +1,149 @@
+"""One process that looks into files, from the side of the hub: begun, asked, heard, and ended for whatever reason."""
+
+import io
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from typing import BinaryIO, Final, cast
+
+import connectors
+import hub
+from connectors.confined import wire
+from connectors.formats.reading import Task
+from hub.errors import HubError, SourceDown, SourceError, SourceMalformed
+
+MEGABYTES: Final = "HUB_PARSE_MEGABYTES"
+SECONDS: Final = "HUB_PARSE_SECONDS"
+_QUIET_TIMES: Final = 4
+"""So many times as long as it may compute it may be silent: the machine has others to serve."""
+_START: Final = "import sys; sys.path[:] = sys.argv[5].split(':'); from connectors.confined.child import main; main()"
+_PACKAGES: Final = [os.path.abspath(next(iter(package.__path__))) for package in (connectors, hub)]
+log = logging.getLogger(__name__)
+
+
+class Child:
+    """A running process, in a group of its own, that has of the hub's environment nothing."""
+
+    def __init__(self) -> None:
+        self.megabytes = int(os.environ.get(MEGABYTES, "320"))
+        self.seconds = int(os.environ.get(SECONDS, "120"))
+        self.is_stopped = False
+        self._control, other = socket.socketpair()
+        self._control.settimeout(_QUIET_TIMES * self.seconds)
+        self._answers = cast(BinaryIO, self._control.makefile("rb", 1 << 16))
+        with other, tempfile.TemporaryFile() as scratch:
+            passed = [other.fileno(), scratch.fileno()]
+            path = [os.path.abspath(each) for each in sys.path if os.path.exists(each or ".")]
+            root = os.path.dirname(_PACKAGES[0])
+            code = [*_PACKAGES, sys.prefix, sys.base_prefix, *(each for each in path if each != root)]
+            told = [*passed, self.megabytes, self.seconds, ":".join(path), ":".join(code)]
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", "-c", _START, *map(str, told)],
+                env={"LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2"},
+                cwd="/",
+                stdin=subprocess.PIPE,  # nothing is written there: its end tells that the hub's process is gone
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,  # what it says there may hold rows
+                pass_fds=passed,
+                process_group=0,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def ask(self, task: Task, what: str, file: BinaryIO) -> None:
+        """Hand over an open file, all of whose bytes are at its descriptor."""
+        if isinstance(file, io.BufferedRandom) or hasattr(file, "rollover"):
+            file.flush()
+        message = wire.written(wire.task_head(task, what))
+        with suppress(BrokenPipeError, ConnectionResetError):  # how it ended is told where its answer is asked for
+            sent = socket.send_fds(self._control, [message], [file.fileno()])
+            self._control.sendall(message[sent:])
+
+    def answer(self, where: str) -> wire.Message:
+        """The next thing that it tells of the file named ``where``; raises the ``SourceError`` that it tells, or is."""
+        try:
+            message = wire.read(self._answers)
+        except TimeoutError as error:
+            raise self._too_slow(where) from error
+        except ConnectionResetError:
+            message = None
+        except ValueError as error:
+            raise self._unreadable(where, "a message that is none") from error
+        if message is None:
+            raise self._end_of(where)
+        if "error" in message[0]:
+            raise wire.error_of(message[0])
+        if "unconfined" in message[0]:
+            raise _unconfined(message[0]["unconfined"])
+        if "failed" in message[0]:
+            self.kill()
+            if message[0]["failed"] == "memory":
+                raise self._too_large(where)
+            raise self._unreadable(where, f"{message[0]['failed']} at {message[0]['at']}")
+        return message
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        """End it at once, from any thread."""
+        self._process.kill()
+
+    def close(self) -> None:
+        """End it, and leave nothing of it."""
+        self.kill()
+        self._process.wait()
+        assert self._process.stdin is not None
+        for end in (self._process.stdin, self._answers, self._control):
+            end.close()
+
+    def _end_of(self, where: str) -> SourceError:
+        """What it died of."""
+        if self.is_stopped:
+            return SourceDown(f"Reading {where} was ended.", code="source-stopped")
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(5)
+        code = self._process.returncode
+        if code == -signal.SIGXCPU:
+            return self._too_slow(where)
+        if code == -signal.SIGKILL:  # by the kernel, where the whole machine has no memory left
+            return self._too_large(where)
+        return self._unreadable(where, f"signal {-code}" if code is not None and code < 0 else f"exit {code}")
+
+    def _too_large(self, where: str) -> SourceError:
+        return SourceMalformed(
+            f"{where} takes more than {self.megabytes} MiB of memory to be read.",
+            code="source-memory",
+            hint=f"Nothing was loaded. Have it written as CSV or in smaller parts, or raise {MEGABYTES}.",
+        )
+
+    def _too_slow(self, where: str) -> SourceError:
+        return SourceMalformed(
+            f"{where} gave no rows within {self.seconds} seconds of work.",
+            code="source-slow",
+            hint=f"Nothing was loaded. Have it written as CSV or in smaller parts, or raise {SECONDS}.",
+        )
+
+    def _unreadable(self, where: str, how: str) -> SourceError:
+        log.warning("the process that read a file ended with %s", how)
+        return SourceMalformed(
+            f"{where} cannot be read: its reader ended with {how}.",
+            code="source-unreadable",
+            hint="Nothing was loaded. It may be damaged or made to do harm; have it written again.",
+        )
+
+
+def _unconfined(why: str) -> HubError:
+    return HubError(
+        f"Files are not read, as this machine does not let their reader be confined: {why}.",
+        code="unconfined",
+        hint="Run the hub on Linux (x86-64 or ARM64) where seccomp filters are allowed.",
+    )
