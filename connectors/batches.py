@@ -137,9 +137,24 @@ class _Waiting:
         return batch
 
     def _encode(self) -> None:
+        try:
+            self._chunks.append("".join(self.lines).encode())
+        except UnicodeEncodeError:  # JSON can write half of a character, which is none
+            self.lines = [line for line in self.lines if self._is_whole(line)]
+            self._chunks.append("".join(self.lines).encode())
         self._count += len(self.lines)
-        self._chunks.append("".join(self.lines).encode())
         self.lines = []
+
+    def _is_whole(self, line: str) -> bool:
+        """Whether it can be encoded; one that cannot is a reject from now on."""
+        try:
+            line.encode()
+            return True
+        except UnicodeEncodeError:
+            position, *cells = line.encode(errors="replace").decode().rstrip("\n").split("\t")
+            message = "A value holds half of a character, which cannot be stored."
+            self.rejects.append(Reject(int(position), "encoding", message, tuple(cells)))
+            return False
 
 
 def _line(cells: Cells) -> str | None:

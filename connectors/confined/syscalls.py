@@ -37,8 +37,8 @@ class _Calls:
     open: int = -1
 
 
-# Those of sockets; of other programs and processes, signals to them, a look into them; of changes to files, mounts, names,
-# limits, modules and keys; of memory that no limit counts.
+# Those of sockets; of other programs and processes, signals to them, a look into them; of changes to files, mounts,
+# names, limits, modules and keys; of memory that no limit counts.
 _EVERYWHERE: Final = (424, 425, 426, 427, 428, 429, 430, 431, 432, 434, 437, 438, 442, 447, 452)
 _CALLS: Final[Mapping[str, _Calls]] = {
     "x86_64": _Calls(

@@ -128,6 +128,12 @@ def _is_litter(name: str) -> bool:
 
 
 def _check_entry(entry: zipfile.ZipInfo, where: str) -> None:
+    if entry.filename.startswith(("/", "\\")) or ".." in entry.filename.replace("\\", "/").split("/"):
+        raise SourceMalformed(
+            f"{where} has a name that leads out of the archive.",
+            code="source-member-path",
+            hint="No program writes such names by itself: ask who made it. Nothing was loaded.",
+        )
     if extension_of(entry.filename) in _ARCHIVES:
         raise _nested(where)
     if entry.flag_bits & _IS_ENCRYPTED:

@@ -21,11 +21,11 @@ from hub.errors import SourceMalformed, SourceMissing
 MAX_SHEET: Final = 2 << 30
 MAX_OTHER: Final = 64 << 20
 MAX_RATIO: Final = 200
+MAX_ROWS: Final = 1 << 20
+"""As many as the format has; of a number beyond, the reader below would give all empty rows before it."""
 _RATIO_FROM: Final = 16 << 20
 _OLE: Final = b"\xd0\xcf\x11\xe0"
-_DAMAGED: Final = (
-    zipfile.BadZipFile, ParseError, DefusedXmlException, InvalidFileException, KeyError, ValueError, TypeError, EOFError
-)  # fmt: skip
+_DAMAGED: Final = (zipfile.BadZipFile, ParseError, InvalidFileException, KeyError, ValueError, TypeError, EOFError)
 
 
 def open_table(file: BinaryIO, options: Options) -> Table:
@@ -33,6 +33,8 @@ def open_table(file: BinaryIO, options: Options) -> Table:
     _check_archive(file, options.where)
     try:
         book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+    except DefusedXmlException as error:
+        raise _hostile(options.where) from error
     except _DAMAGED as error:
         raise _damaged(options.where) from error
     sheet = _sheet(book, options)
@@ -56,7 +58,12 @@ def open_table(file: BinaryIO, options: Options) -> Table:
 
 def _rows(sheet: Any, where: str) -> Iterator[tuple[int, Sequence[Any]]]:
     try:
-        yield from enumerate(sheet.iter_rows(), start=1)
+        for number, row in enumerate(sheet.iter_rows(), start=1):
+            if number > MAX_ROWS:
+                raise _too_many_rows(where)
+            yield number, row
+    except DefusedXmlException as error:
+        raise _hostile(where) from error
     except _DAMAGED as error:
         raise _damaged(where) from error
 
@@ -165,6 +172,22 @@ def _check_part(part: zipfile.ZipInfo, where: str) -> None:
             code="source-too-large",
             hint="Have the data written as CSV instead, or as several workbooks.",
         )
+
+
+def _too_many_rows(where: str) -> SourceMalformed:
+    return SourceMalformed(
+        f"{where} has a row beyond {MAX_ROWS:,}, where no sheet ends.",
+        code="source-too-large",
+        hint="Nothing was loaded. Have the data written as CSV, or save the workbook anew.",
+    )
+
+
+def _hostile(where: str) -> SourceMalformed:
+    return SourceMalformed(
+        f"{where} holds XML entities, by which a reader is made to open other files or to fill its memory.",
+        code="source-hostile",
+        hint="No spreadsheet program writes them: ask who made it. Nothing was loaded.",
+    )
 
 
 def _damaged(where: str) -> SourceMalformed:

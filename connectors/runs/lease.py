@@ -53,8 +53,8 @@ class Heartbeat(threading.Thread):
     """Renews the lease of ``run`` and shows its progress, on a connection of its own, until stopped.
 
     It also sees to it that a run ends when it is cancelled or its time is over, wherever the worker is just then:
-    it cancels the statement at hand and ends what reads, then calls ``interrupt`` to wake a worker that waits for its source, and after a
-    moment says itself that the run is over, from when on nothing of it counts.
+    it cancels the statement at hand and ends what reads, then calls ``interrupt`` to wake a worker that waits for its
+    source, and after a moment says itself that the run is over, from when on nothing of it counts.
     """
 
     stop_reading: Callable[[], None] | None = None

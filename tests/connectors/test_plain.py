@@ -37,7 +37,7 @@ def test_any_text_reads_alike(seed: int) -> None:
 def test_plain_lines_are_taken_by_the_block() -> None:
     text = b'a,b\n1,x\n2,"y, z"\n3,"say ""no"""\n4,\\\n'
     table = csv.open_table(io.BytesIO(text), Options("x.csv"))
-    csv_blocks = csv._Blocks(io.BytesIO(text), "utf-8", 1000)  # type: ignore[arg-type]
+    csv_blocks = csv._Blocks(io.BytesIO(text), "utf-8", Options("x.csv"))  # type: ignore[arg-type]
 
     assert table.lines is not None
     assert csv_blocks.block() == text

@@ -129,11 +129,14 @@ def test_names_that_are_not_in_utf8_are_read(put: Put, raw: bytes, name: str) ->
     assert read(file, "a.zip", member=name) == ROWS
 
 
-def test_names_that_lead_elsewhere_touch_nothing(put: Put, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["../../evil.csv", "/tmp/evil.csv", "..\\evil.csv", "a/../../evil.csv"])
+def test_names_that_lead_elsewhere_are_refused_and_touch_nothing(put: Put, tmp_path: Path, name: str) -> None:
     before = set(os.listdir(tmp_path.parent))
-    file = put("a.zip", zipped({"../../evil.csv": CSV.encode()}))
+    file = put("a.zip", zipped({name: CSV.encode()}))
 
-    assert read(file, "a.zip") == ROWS
+    with pytest.raises(SourceError) as caught:
+        read(file, "a.zip")
+    assert caught.value.code == "source-member-path"
     assert set(os.listdir(tmp_path.parent)) == before
     assert os.listdir(tmp_path) == ["a.zip"]
 
