@@ -8,24 +8,24 @@ from typing import Final
 
 _CREATE, _ADD, _RESTRICT = 444, 445, 446
 _BELOW: Final = 1
-_READ: Final = 1 << 2 | 1 << 3
-"""Files, and the names in folders (linux/landlock.h)."""
+_READ_FILE, _READ_FOLDER = 1 << 2, 1 << 3
 _FILES: Final = (1 << 13) - 1
 """All that its first version knows, which is whatever one does with files."""
 
 
 def read_only(paths: Iterable[str]) -> bool:
-    """From now on nothing but what lies below ``paths`` can be opened, and that only to be read; whether it is so."""
+    """From now on nothing but ``paths`` and what lies below them can be opened, and that only to be read; whether it is so."""
     libc = ctypes.CDLL(None, use_errno=True)
     handled = struct.pack("Q", _FILES)
     rules = libc.syscall(_CREATE, handled, len(handled), 0)
     if rules < 0:
         return False
     for path in paths:
-        if os.path.isdir(path):
-            folder = os.open(path, os.O_PATH | os.O_CLOEXEC)
-            libc.syscall(_ADD, rules, _BELOW, struct.pack("=Qi", _READ, folder), 0)
-            os.close(folder)
+        if os.path.exists(path):
+            rights = _READ_FILE | _READ_FOLDER if os.path.isdir(path) else _READ_FILE
+            place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+            libc.syscall(_ADD, rules, _BELOW, struct.pack("=Qi", rights, place), 0)
+            os.close(place)
     done = bool(libc.syscall(_RESTRICT, rules, 0) == 0)
     os.close(rules)
     return done

@@ -20,8 +20,22 @@ _MAPPED: Final = 1 << 30
 """Bytes beside its data that may be mapped: the programs' own files, and room that threads reserve and do not take."""
 _SET_DUMPABLE: Final = 4
 _SET_OWN_NAME: Final = 15
+_SET_NO_NEW_PRIVILEGES: Final = 38
 _CAPABILITIES: Final = 0x20080522
-_MACHINE_READS: Final = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/share/zoneinfo")
+_MACHINE_READS: Final = (
+    *("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache"),
+    *("/usr/share/zoneinfo", "/etc/localtime"),
+    # All that ``mimetypes`` looks for, which the library for workbooks does as it is loaded.
+    *(
+        "/etc/mime.types",
+        "/etc/httpd/mime.types",
+        "/etc/httpd/conf/mime.types",
+        "/etc/apache/mime.types",
+        "/etc/apache2/mime.types",
+        "/usr/local/etc/httpd/conf",
+    ),
+    "/usr/local/etc/mime.types",
+)
 
 
 def confine(megabytes: int, code: Sequence[str]) -> None:
@@ -41,6 +55,7 @@ def confine(megabytes: int, code: Sequence[str]) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_SET_OWN_NAME, b"hub-file", 0, 0, 0)
     libc.prctl(_SET_DUMPABLE, 0, 0, 0, 0)  # a picture of its memory would be one of the rows
+    libc.prctl(_SET_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
     libc.capset((ctypes.c_uint32 * 2)(_CAPABILITIES, 0), (ctypes.c_uint32 * 6)())
     read_only((*code, sys.prefix, sys.base_prefix, *_MACHINE_READS))
     give_up()

