@@ -13,6 +13,7 @@ from connectors.formats import reading
 from hub.errors import SourceError
 
 _PARENT: Final = 0
+_SPARE: Final = 16 << 20
 
 
 def main() -> None:
@@ -53,7 +54,8 @@ def _carry_out(connection: socket.socket, task: tuple[dict[str, Any], int], scra
         except MemoryError:
             connection.sendall(wire.written({"failed": "memory", "at": ""}))
         except Exception as error:
-            connection.sendall(wire.written({"failed": type(error).__name__, "at": _place_of(error)}))
+            how = "memory" if _is_full() else type(error).__name__
+            connection.sendall(wire.written({"failed": how, "at": _place_of(error)}))
         else:
             connection.sendall(wire.written({"end": True}))
 
@@ -72,6 +74,14 @@ def _told(head: dict[str, Any], file: BinaryIO, scratch: BinaryIO) -> Iterator[w
         return
     for batch in reading.read(file, task, emptied):
         yield wire.batch_head(batch), batch.copy
+
+
+def _is_full() -> bool:
+    """Whether memory is at its end: libraries hide that behind errors of their own."""
+    try:
+        return not bytearray(_SPARE)
+    except MemoryError:
+        return True
 
 
 def _place_of(error: BaseException) -> str:

@@ -14,7 +14,7 @@ _FILES: Final = (1 << 13) - 1
 
 
 def read_only(paths: Iterable[str]) -> bool:
-    """From now on nothing but ``paths`` and what lies below them can be opened, and that only to be read; whether it is so."""
+    """From now on nothing can be opened but ``paths`` and what lies below them, only to be read; whether it is so."""
     libc = ctypes.CDLL(None, use_errno=True)
     handled = struct.pack("Q", _FILES)
     rules = libc.syscall(_CREATE, handled, len(handled), 0)

@@ -19,6 +19,8 @@ from hub.errors import HubError, SourceDown, SourceError, SourceMalformed
 
 MEGABYTES: Final = "HUB_PARSE_MEGABYTES"
 SECONDS: Final = "HUB_PARSE_SECONDS"
+# Without the last, Arrow's own allocator would map a gigabyte at once, of which it takes little.
+_ENVIRONMENT: Final = {"LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2", "ARROW_DEFAULT_MEMORY_POOL": "system"}
 _QUIET_TIMES: Final = 4
 """So many times as long as it may compute it may be silent: the machine has others to serve."""
 _START: Final = "import sys; sys.path[:] = sys.argv[5].split(':'); from connectors.confined.child import main; main()"
@@ -30,7 +32,7 @@ class Child:
     """A running process, in a group of its own, that has of the hub's environment nothing."""
 
     def __init__(self) -> None:
-        self.megabytes = int(os.environ.get(MEGABYTES, "320"))
+        self.megabytes = int(os.environ.get(MEGABYTES, "352"))
         self.seconds = int(os.environ.get(SECONDS, "120"))
         self.is_stopped = False
         self._control, other = socket.socketpair()
@@ -44,7 +46,7 @@ class Child:
             told = [*passed, self.megabytes, self.seconds, ":".join(path), ":".join(code)]
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", "-c", _START, *map(str, told)],
-                env={"LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2"},
+                env=_ENVIRONMENT,
                 cwd="/",
                 stdin=subprocess.PIPE,  # nothing is written there: its end tells that the hub's process is gone
                 stdout=subprocess.DEVNULL,
