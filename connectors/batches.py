@@ -62,16 +62,15 @@ def batches(
                 yield waiting.taken(record.checkpoint)
             continue
         elif isinstance(record, Reject):
-            waiting.rejects.append(record)
+            waiting.reject(record)
         else:
             position, cells = record
             if absent and not absent.keys().isdisjoint(cells):
                 cells = [absent.get(cell, cell) for cell in cells]
             line = _line(cells)
             if line is None:
-                waiting.rejects.append(
-                    Reject(position, "nul", "A value holds the character NUL, which cannot be stored.", tuple(cells))
-                )
+                message = "A value holds the character NUL, which cannot be stored."
+                waiting.reject(Reject(position, "nul", message, tuple(cells)))
                 continue
             waiting.lines.append(f"{position}\t{line}\n")
             waiting.size += len(line)
@@ -127,6 +126,10 @@ class _Waiting:
         self._chunks.append(lines.copy)
         self._count += lines.count
         self.size += len(lines.copy)
+
+    def reject(self, reject: Reject) -> None:
+        self.rejects.append(reject)
+        self.size += sum(map(len, reject.cells))
 
     def taken(self, checkpoint: Mapping[str, Any] | None = None) -> Batch:
         self._encode()

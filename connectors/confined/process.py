@@ -1,6 +1,5 @@
 """One process that looks into files, from the side of the hub: begun, asked, heard, and ended for whatever reason."""
 
-import io
 import logging
 import os
 import signal
@@ -9,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import suppress
-from typing import BinaryIO, Final, cast
+from typing import Any, BinaryIO, Final, cast
 
 import connectors
 import hub
@@ -35,6 +34,8 @@ class Child:
         self.megabytes = int(os.environ.get(MEGABYTES, "352"))
         self.seconds = int(os.environ.get(SECONDS, "120"))
         self.is_stopped = False
+        self.is_spent = False
+        """Whether it is no more to be asked: it has ended, or has not said all that it was asked for."""
         self._control, other = socket.socketpair()
         self._control.settimeout(_QUIET_TIMES * self.seconds)
         self._answers = cast(BinaryIO, self._control.makefile("rb", 1 << 16))
@@ -60,40 +61,50 @@ class Child:
         return self._process.pid
 
     def ask(self, task: Task, what: str, file: BinaryIO) -> None:
-        """Hand over an open file, all of whose bytes are at its descriptor."""
-        if isinstance(file, io.BufferedRandom) or hasattr(file, "rollover"):
-            file.flush()
+        """Hand over an open file; it is read by its descriptor, from the beginning."""
+        descriptor = file.fileno()
+        file.flush()
         message = wire.written(wire.task_head(task, what))
         with suppress(BrokenPipeError, ConnectionResetError):  # how it ended is told where its answer is asked for
-            sent = socket.send_fds(self._control, [message], [file.fileno()])
+            sent = socket.send_fds(self._control, [message], [descriptor])
             self._control.sendall(message[sent:])
 
     def answer(self, where: str) -> wire.Message:
         """The next thing that it tells of the file named ``where``; raises the ``SourceError`` that it tells, or is."""
         try:
-            message = wire.read(self._answers)
+            message = self._message()
         except TimeoutError as error:
             raise self._too_slow(where) from error
-        except ConnectionResetError:
-            message = None
         except ValueError as error:
-            raise self._unreadable(where, "a message that is none") from error
+            raise unreadable(where, "a message that is none") from error
         if message is None:
             raise self._end_of(where)
+        self.is_spent = False
         if "error" in message[0]:
-            raise wire.error_of(message[0])
-        if "unconfined" in message[0]:
-            raise _unconfined(message[0]["unconfined"])
+            raise self._told(message[0], where)
         if "failed" in message[0]:
-            self.kill()
+            self.is_spent = True
             if message[0]["failed"] == "memory":
                 raise self._too_large(where)
-            raise self._unreadable(where, f"{message[0]['failed']} at {message[0]['at']}")
+            raise unreadable(where, f"{message[0]['failed']} at {message[0]['at']}")
         return message
 
-    @property
-    def is_alive(self) -> bool:
-        return self._process.poll() is None
+    def _message(self) -> wire.Message | None:
+        """What it says; none where it has ended. Raises ``HubError`` where it could not be shut in."""
+        self.is_spent = True
+        try:
+            message = wire.read(self._answers)
+        except ConnectionResetError:
+            return None
+        if message is not None and "unconfined" in message[0]:
+            raise _unconfined(message[0]["unconfined"])
+        return message
+
+    def _told(self, head: dict[str, Any], where: str) -> SourceError:
+        try:
+            return wire.error_of(head)
+        except (KeyError, TypeError):
+            return unreadable(where, "an error that is none")
 
     def kill(self) -> None:
         """End it at once, from any thread."""
@@ -118,7 +129,7 @@ class Child:
             return self._too_slow(where)
         if code == -signal.SIGKILL:  # by the kernel, where the whole machine has no memory left
             return self._too_large(where)
-        return self._unreadable(where, f"signal {-code}" if code is not None and code < 0 else f"exit {code}")
+        return unreadable(where, f"signal {-code}" if code is not None and code < 0 else f"exit {code}")
 
     def _too_large(self, where: str) -> SourceError:
         return SourceMalformed(
@@ -134,13 +145,15 @@ class Child:
             hint=f"Nothing was loaded. Have it written as CSV or in smaller parts, or raise {SECONDS}.",
         )
 
-    def _unreadable(self, where: str, how: str) -> SourceError:
-        log.warning("the process that read a file ended with %s", how)
-        return SourceMalformed(
-            f"{where} cannot be read: its reader ended with {how}.",
-            code="source-unreadable",
-            hint="Nothing was loaded. It may be damaged or made to do harm; have it written again.",
-        )
+
+def unreadable(where: str, how: str) -> SourceError:
+    """The error for a file whose reader has failed; ``how`` repeats nothing of the file."""
+    log.warning("the process that read a file ended with %s", how)
+    return SourceMalformed(
+        f"{where} cannot be read: its reader ended with {how}.",
+        code="source-unreadable",
+        hint="Nothing was loaded. It may be damaged or made to do harm; have it written again.",
+    )
 
 
 def _unconfined(why: str) -> HubError:

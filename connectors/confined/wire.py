@@ -12,6 +12,9 @@ from connectors.formats.table import Options
 from hub.errors import SourceError, SourceLacks, SourceMalformed, SourceMissing, SourceRefused
 
 LENGTHS: Final = struct.Struct("!II")
+_CODE: Final = 60
+_MOST: Final = 128 << 20
+"""Bytes of either part: a batch is about a megabyte, and one record more."""
 _ERRORS: Final[Mapping[str, type[SourceError]]] = {
     error.__name__: error for error in (SourceError, SourceMalformed, SourceMissing, SourceRefused)
 }
@@ -31,6 +34,8 @@ def read(file: BinaryIO) -> Message | None:
     if len(lengths) < LENGTHS.size:
         return None
     head_size, body_size = LENGTHS.unpack(lengths)
+    if max(head_size, body_size) > _MOST:
+        raise ValueError("too long a message")
     head, body = file.read(head_size), file.read(body_size)
     if len(head) < head_size or len(body) < body_size:
         return None
@@ -104,7 +109,7 @@ def error_of(head: Mapping[str, Any]) -> SourceError:
     message, hint = str(told["message"]), str(told["hint"])
     if told["class"] == SourceLacks.__name__:
         return SourceLacks(message, hint=hint, absent=told["absent"], offered=told["offered"])
-    return _ERRORS[told["class"]](message, code=str(told["code"]), hint=hint)
+    return _ERRORS[told["class"]](message, code=str(told["code"])[:_CODE], hint=hint)
 
 
 def _frozen(value: Any) -> Any:

@@ -53,8 +53,8 @@ def _on_disk(file: BinaryIO) -> str:
 
 def _by_content(file: BinaryIO) -> str:
     """Without a change of its position, by which another process may be reading it."""
-    file.flush()
     descriptor, digest, at = file.fileno(), hashlib.sha256(), 0
+    file.flush()
     while chunk := os.pread(descriptor, _CHUNK, at):
         digest.update(chunk)
         at += len(chunk)

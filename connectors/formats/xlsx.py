@@ -33,10 +33,8 @@ def open_table(file: BinaryIO, options: Options) -> Table:
     _check_archive(file, options.where)
     try:
         book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
-    except DefusedXmlException as error:
-        raise _hostile(options.where) from error
     except _DAMAGED as error:
-        raise _damaged(options.where) from error
+        raise _refusal(error, options.where) from error
     sheet = _sheet(book, options)
     sheet.reset_dimensions()
     rows = _rows(sheet, options.where)
@@ -62,10 +60,8 @@ def _rows(sheet: Any, where: str) -> Iterator[tuple[int, Sequence[Any]]]:
             if number > MAX_ROWS:
                 raise _too_many_rows(where)
             yield number, row
-    except DefusedXmlException as error:
-        raise _hostile(where) from error
     except _DAMAGED as error:
-        raise _damaged(where) from error
+        raise _refusal(error, where) from error
 
 
 def _records(rows: Iterator[tuple[int, Sequence[Any]]], width: int) -> Iterator[Record]:
@@ -182,7 +178,10 @@ def _too_many_rows(where: str) -> SourceMalformed:
     )
 
 
-def _hostile(where: str) -> SourceMalformed:
+def _refusal(error: Exception, where: str) -> SourceMalformed:
+    """What the library could not read, or was kept from reading; of the latter it makes an error of its own."""
+    if not isinstance(error, DefusedXmlException) and not isinstance(error.__cause__, DefusedXmlException):
+        return _damaged(where)
     return SourceMalformed(
         f"{where} holds XML entities, by which a reader is made to open other files or to fill its memory.",
         code="source-hostile",

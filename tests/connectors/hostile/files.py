@@ -20,6 +20,7 @@ NUMBERS = [
     {"name": "id", "type": "integer", "sensitivity": "public"},
     {"name": "value", "type": "number", "sensitivity": "public"},
 ]
+TEXTS = [{"name": "x", "type": "string", "sensitivity": "public"}]
 
 
 @dataclass(frozen=True)
@@ -106,9 +107,9 @@ FILES = [
     HostileFile("row of a billion", "a.xlsx", "source-too-large", workbooks.beyond_all_rows()),
     HostileFile("entity of a file", "a.xlsx", "source-hostile", workbooks.with_entities(_OUTSIDE, "&a;")),
     HostileFile("entities of entities", "a.xlsx", "source-hostile", workbooks.with_entities(_LAUGHS, "&i;")),
-    HostileFile("shared text in Parquet", "a.parquet", "source-too-large", bomb("shared")),
-    HostileFile("packed zeros in Parquet", "a.parquet", "source-too-large", bomb("packed")),
-    HostileFile("lists of a shared text in Parquet", "a.parquet", "source-too-large", bomb("nested")),
+    HostileFile("shared text in Parquet", "a.parquet", "source-too-large", bomb("shared"), fields=TEXTS),
+    HostileFile("packed zeros in Parquet", "a.parquet", "source-too-large", bomb("packed"), fields=TEXTS),
+    HostileFile("lists of a shared text in Parquet", "a.parquet", "source-too-large", bomb("nested"), fields=TEXTS),
     HostileFile("JSON of empty lists", "a.json", "source-memory", b"[" + b"[]," * (20 << 20) + b"[]]"),
     HostileFile("JSON without end to its depth", "a.json", "source-not-json", b"[" * (10 << 20)),
     HostileFile("JSON line without end", "a.ndjson", "source-memory", _long_line),
@@ -123,8 +124,8 @@ FILES = [
     HostileFile("cut gzip", "a.csv.gz", "source-truncated", gzip.compress(HEAD + NOISE)[:-99]),
     HostileFile("cut archive", "a.zip", "source-truncated", zipped({"a.csv": HEAD + GOOD_ROW})[:-40]),
     HostileFile("cut workbook", "a.xlsx", "source-truncated", workbooks.of_empty_rows(100)[:-200]),
-    HostileFile("cut Parquet", "a.parquet", "source-truncated", GOOD[:-100]),
-    HostileFile("spoilt Parquet", "a.parquet", "source-truncated", _spoilt_parquet()),
+    HostileFile("cut Parquet", "a.parquet", "source-truncated", GOOD[:-100], fields=TEXTS),
+    HostileFile("spoilt Parquet", "a.parquet", "source-truncated", _spoilt_parquet(), fields=TEXTS),
     HostileFile("cut JSON", "a.json", "source-not-json", b'[{"id": 1, "name": "on'),
     HostileFile("two encodings", "a.csv", "source-encoding", _BIG5_AND_UTF8),
     HostileFile("UTF-16 that says nothing of it", "a.csv", "source-encoding", HEAD.decode().encode("utf-16") * 3),

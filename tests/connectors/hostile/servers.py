@@ -133,7 +133,7 @@ SERVERS = [
     HostileServer("swollen answer", "source-too-large", _http(_swollen)),
     HostileServer("swollen file", "source-too-large", _http(_swollen, "file", {"path": "a.csv"})),
     HostileServer("answer of empty lists", "source-too-large", _http(lambda asked: Reply(_LISTS))),
-    HostileServer("answer without end to its depth", "source-not-json", _http(lambda asked: Reply(b"[" * (10 << 20)))),
+    HostileServer("answer without end to its depth", "source-not-json", _http(lambda asked: Reply(b"[" * (1 << 20)))),
     HostileServer("rogue MySQL", "source-hostile", _rogue_mysql),
     HostileServer("swapped host key", "source-host-key", _swapped_key),
     HostileServer("store with entities", "source-malformed", _store_with_entities),
