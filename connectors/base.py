@@ -200,6 +200,9 @@ class Connector(ABC):
     def read(self, extract: Extract) -> Iterator[Batch]:
         """The rows asked for, in batches of bounded memory; raises ``SourceError``. Closing the iterator lets go."""
 
+    def stop(self) -> None:  # noqa: B027 what waits for nothing of its own has nothing to end
+        """End at once what ``read`` is waiting for, from another thread; it raises, or ends with its next batch."""
+
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 

@@ -41,13 +41,18 @@ class Mark:
 
 
 def batches(
-    columns: tuple[str, ...], records: Iterable[Record | Lines | Mark], missing: Iterable[str] = (), most: int = 0
+    columns: tuple[str, ...],
+    records: Iterable[Record | Lines | Mark],
+    missing: Iterable[str] = (),
+    most: int = 0,
+    size: int = 0,
 ) -> Iterator[Batch]:
-    """Batches of about a megabyte, and of ``most`` rows at most; at least one batch, perhaps empty.
+    """Batches of about ``size`` bytes (a megabyte), and of ``most`` rows at most; at least one batch, perhaps empty.
 
     ``missing`` are the texts that mean no value. A batch ends at a mark where it is half full, or a while has passed.
     """
     absent = dict.fromkeys(missing, MISSING)
+    size = size or BATCH_BYTES
     waiting = _Waiting(columns)
     for record in _by_the_most(records, most) if most else records:
         if isinstance(record, Lines):
@@ -57,20 +62,19 @@ def batches(
                 yield waiting.taken(record.checkpoint)
             continue
         elif isinstance(record, Reject):
-            waiting.rejects.append(record)
+            waiting.reject(record)
         else:
             position, cells = record
             if absent and not absent.keys().isdisjoint(cells):
                 cells = [absent.get(cell, cell) for cell in cells]
             line = _line(cells)
             if line is None:
-                waiting.rejects.append(
-                    Reject(position, "nul", "A value holds the character NUL, which cannot be stored.", tuple(cells))
-                )
+                message = "A value holds the character NUL, which cannot be stored."
+                waiting.reject(Reject(position, "nul", message, tuple(cells)))
                 continue
             waiting.lines.append(f"{position}\t{line}\n")
             waiting.size += len(line)
-        if waiting.size >= BATCH_BYTES or len(waiting.rejects) >= BATCH_REJECTS or 0 < most <= waiting.rows:
+        if waiting.size >= size or len(waiting.rejects) >= BATCH_REJECTS or 0 < most <= waiting.rows:
             yield waiting.taken()
     if not waiting.is_empty or not waiting.batches:
         yield waiting.taken()
@@ -123,6 +127,10 @@ class _Waiting:
         self._count += lines.count
         self.size += len(lines.copy)
 
+    def reject(self, reject: Reject) -> None:
+        self.rejects.append(reject)
+        self.size += sum(map(len, reject.cells))
+
     def taken(self, checkpoint: Mapping[str, Any] | None = None) -> Batch:
         self._encode()
         copy, rejects = b"".join(self._chunks), tuple(self.rejects)
@@ -132,9 +140,24 @@ class _Waiting:
         return batch
 
     def _encode(self) -> None:
+        try:
+            self._chunks.append("".join(self.lines).encode())
+        except UnicodeEncodeError:  # JSON can write half of a character, which is none
+            self.lines = [line for line in self.lines if self._is_whole(line)]
+            self._chunks.append("".join(self.lines).encode())
         self._count += len(self.lines)
-        self._chunks.append("".join(self.lines).encode())
         self.lines = []
+
+    def _is_whole(self, line: str) -> bool:
+        """Whether it can be encoded; one that cannot is a reject from now on."""
+        try:
+            line.encode()
+            return True
+        except UnicodeEncodeError:
+            position, *cells = line.encode(errors="replace").decode().rstrip("\n").split("\t")
+            message = "A value holds half of a character, which cannot be stored."
+            self.rejects.append(Reject(int(position), "encoding", message, tuple(cells)))
+            return False
 
 
 def _line(cells: Cells) -> str | None:

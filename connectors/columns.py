@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from hub.errors import SourceLacks, SourceMalformed
 
 MAX_NAME = 60
+MAX_COLUMNS = 5000
 
 
 def field_name(title: str) -> str:
@@ -35,6 +36,7 @@ def field_names(titles: Sequence[str]) -> tuple[str, ...]:
 
 def check_header(titles: Sequence[str], where: str) -> None:
     """Refuse a header with an empty or a repeated name, which would put values into the wrong field."""
+    check_width(titles, where)
     seen: dict[str, int] = {}
     for number, title in enumerate(titles, start=1):
         if not title.strip():
@@ -50,6 +52,16 @@ def check_header(titles: Sequence[str], where: str) -> None:
                 hint="Give each column a name of its own; nothing was loaded.",
             )
         seen[title] = number
+
+
+def check_width(titles: Sequence[str], where: str) -> None:
+    """Refuse a header of more columns than anybody means."""
+    if len(titles) > MAX_COLUMNS:
+        raise SourceMalformed(
+            f"{where} has {len(titles):,} columns, more than {MAX_COLUMNS:,}.",
+            code="source-too-many-columns",
+            hint="Nothing was loaded. It may be turned on its side, or its delimiter be another (select.delimiter).",
+        )
 
 
 def picks(wanted: Sequence[str], offered: Sequence[str], where: str) -> tuple[int, ...]:

@@ -10,8 +10,9 @@ import httpcore
 import httpx
 
 from connectors.base import Limits
-from connectors.fetching.http import GuardedBackend, GuardedTransport, port_of, retry_after
+from connectors.fetching.http import port_of, retry_after
 from connectors.fetching.reach import Reach
+from connectors.fetching.sockets import GuardedBackend, GuardedTransport
 from hub.errors import SourceDown, SourceRefused
 
 USER_AGENT: Final = "hub-notice/1"

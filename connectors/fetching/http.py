@@ -3,7 +3,7 @@
 import random
 import time
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,11 +11,12 @@ from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import BinaryIO, Final, Self, TypeVar
 
-import httpcore
 import httpx
 
 from connectors.base import Limits
 from connectors.fetching.reach import Reach
+from connectors.fetching.sockets import GuardedTransport
+from connectors.formats.packed import check_size
 from hub.errors import SourceDown, SourceError, SourceMalformed, SourceMissing, SourceRefused
 
 USER_AGENT: Final = "hub-connector/1"
@@ -50,45 +51,6 @@ class _Again(Exception):
         super().__init__(error.message)
         self.error = error
         self.wait = wait
-
-
-class GuardedBackend(httpcore.NetworkBackend):
-    """Opens sockets only to addresses the source may reach, checked after the name was resolved."""
-
-    def __init__(self, reach: Reach) -> None:
-        self._reach = reach
-        self._backend = httpcore.SyncBackend()
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.NetworkStream:
-        *others, last = self._reach.addresses(host, port)
-        for address in others:
-            try:
-                return self._backend.connect_tcp(address, port, timeout, local_address, socket_options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout):
-                continue
-        return self._backend.connect_tcp(last, port, timeout, local_address, socket_options)
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
-
-
-class GuardedTransport(httpx.HTTPTransport):
-    """httpx's own transport over our backend, for which its constructor has no parameter."""
-
-    def __init__(self, reach: Reach, backend: httpcore.NetworkBackend | None = None) -> None:
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(trust_env=False),
-            max_connections=4,
-            keepalive_expiry=30.0,
-            network_backend=backend or GuardedBackend(reach),
-        )
 
 
 class Http:
@@ -233,6 +195,7 @@ def _chunks(response: httpx.Response, max_bytes: int) -> Iterator[bytes]:
     try:
         for chunk in response.iter_bytes(_CHUNK):
             size += len(chunk)
+            check_size(size, response.num_bytes_downloaded, place(response.url))
             if size > max_bytes:
                 raise SourceMalformed(
                     f"{place(response.url)} sent more than {max_bytes >> 20} MiB.",

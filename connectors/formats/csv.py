@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # A cell may hold a polygon; the library's own limit of 128 KiB is too small for that.
 csv.field_size_limit(16 << 20)
 
-_BLOCK: Final = 1 << 16
+MAX_LINE: Final = 64 << 20
 _BY_BLOCKS: Final = frozenset({"utf-8", "utf-8-sig"})
 _PLAIN_DELIMITERS: Final = frozenset(",;|\t:")
 _MARKUP: Final = (b"<!doctype", b"<html", b"<head", b"<?xml", b"<body")
@@ -36,7 +36,7 @@ def open_table(file: BinaryIO, options: Options) -> Table:
     has_last_newline = _ends_with_newline(file)
     delimiter = options.delimiter or ","
     is_plain = codecs.lookup(codec).name in _BY_BLOCKS and delimiter in _PLAIN_DELIMITERS
-    text = _Blocks(file, codec) if is_plain else _Text(file, codec)
+    text = _Blocks(file, codec, options) if is_plain else _Text(file, codec)
     reader = csv.reader(text, delimiter=delimiter, strict=True)
     try:
         header = next((row for row in reader if row), None)
@@ -84,9 +84,11 @@ class _Wrapper(io.TextIOWrapper):
 class _Blocks:
     """Lines of a file, counted, that can also be had by the block: some whole lines in UTF-8."""
 
-    def __init__(self, file: BinaryIO, codec: str) -> None:
+    def __init__(self, file: BinaryIO, codec: str, options: Options) -> None:
         file.seek(len(codecs.BOM_UTF8) if codec == "utf-8-sig" else 0)
         self._file = file
+        self._size = options.block
+        self._where = options.where
         self._rest = b""
         self._lines: deque[str] = deque()
         self.number = 0
@@ -112,15 +114,18 @@ class _Blocks:
         self._lines.extend(io.StringIO(block.decode(), newline=""))
 
     def block(self) -> bytes:
-        """The next lines, about 64 KiB of them; empty at the end."""
-        block = self._rest
-        while chunk := self._file.read(_BLOCK):
+        """The next lines, about as many bytes of them as were said; empty at the end."""
+        block, size = self._rest, self._size
+        while chunk := self._file.read(size):
             block += chunk
             # A lone CR ends a line too, but the last byte may be half of CR LF.
             end = block.rfind(b"\n") + 1 or block.rfind(b"\r", 0, -1) + 1
             if end:
                 self._rest = block[end:]
                 return block[:end]
+            if len(block) > MAX_LINE:
+                raise _endless(self._where, self.number + 1)
+            size = max(size, len(block))  # or a long line would be copied once for each small piece of it
         self._rest = b""
         return block
 
@@ -231,6 +236,14 @@ def _bad_header(where: str) -> SourceMalformed:
         f"The quotes in the header of {where} do not match.",
         code="source-malformed",
         hint="Check that the file is delimited text, and the stream's select.delimiter.",
+    )
+
+
+def _endless(where: str, line: int) -> SourceMalformed:
+    return SourceMalformed(
+        f"Line {line} of {where} has more than {MAX_LINE >> 20} MiB and no end.",
+        code="source-too-large",
+        hint="Nothing was loaded. Check that it is delimited text, with an end to each line.",
     )
 
 

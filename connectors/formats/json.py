@@ -10,11 +10,14 @@ from typing import Any, BinaryIO, Final
 
 from connectors.base import Reject
 from connectors.batches import MISSING, Lines, Record
-from connectors.columns import field_names
+from connectors.columns import check_width, field_names
 from connectors.formats.table import Options, Table
 from hub.errors import SourceMalformed
 
 MAX_DOCUMENT: Final = 64 << 20
+MAX_WEIGHT: Final = 192 << 20
+"""Bytes that the values of an answer may come to in memory; an empty list is written in two, and takes fifty-six."""
+_WEIGHTS: Final = {b",": 64, b":": 64, b"[": 64, b"{": 200}
 _SAMPLE: Final = 1000
 
 # Begins a number among parsed values, the digits as they were written; a class of their own would take as long as all
@@ -131,10 +134,10 @@ def lines(records: Sequence[Any], keys: Sequence[str], first: int = 1) -> Iterat
         if copied is None:
             yield from cells(some, keys, first + start)
         else:
-            yield Lines(copied.encode(), len(some))
+            yield Lines(copied, len(some))
 
 
-def _copied(records: Sequence[Any], pick: Callable[[Any], Sequence[Any]], width: int, first: int) -> str | None:
+def _copied(records: Sequence[Any], pick: Callable[[Any], Sequence[Any]], width: int, first: int) -> bytes | None:
     others = _TEXTS
     try:
         rows = [
@@ -148,7 +151,10 @@ def _copied(records: Sequence[Any], pick: Callable[[Any], Sequence[Any]], width:
     if not is_plain or text.count("\t") != width * len(rows):
         return None
     text = text.replace(MISSING, "\\N").replace(f"\t{_NUMBER}", "\t")
-    return None if "\0" in text else text
+    try:
+        return None if "\0" in text else text.encode()
+    except UnicodeEncodeError:
+        return None
 
 
 def _picker(keys: Sequence[str]) -> Callable[[Any], Sequence[Any]]:
@@ -198,8 +204,20 @@ def _table(records: Iterator[Any], options: Options) -> Table:
     if not sample and not options.wanted:
         raise SourceMalformed(f"{options.where} holds no records.", code="source-empty", hint="Nothing was loaded.")
     offered = keys_of(sample)
+    check_width(offered, options.where)
     keys = keys_for(options.wanted, offered) if options.wanted else offered
     return Table(options.wanted or offered, cells(chain(sample, records), keys))
+
+
+def check_weight(document: bytes, where: str) -> None:
+    """Refuse an answer whose values would take the worker's memory, before any of them is made."""
+    weight = len(document) + sum(document.count(mark) * each for mark, each in _WEIGHTS.items())
+    if weight > MAX_WEIGHT:
+        raise SourceMalformed(
+            f"{where} gave JSON whose values come to more than {MAX_WEIGHT >> 20} MiB.",
+            code="source-too-large",
+            hint="Ask for less at a time: smaller pages; or read it as a file of JSON.",
+        )
 
 
 def not_json(where: str, media_type: str = "") -> SourceMalformed:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from importlib import import_module
 from typing import BinaryIO, Final, cast
 
-from connectors.formats.packed import PACKED, extension_of, parts
+from connectors.formats.packed import PACKED, Scratch, extension_of, parts, spooled
 from connectors.formats.table import Options, Table
 from hub.errors import SourceMissing
 
@@ -27,12 +27,12 @@ _EXTENSIONS: Final[Mapping[str, str]] = {
 }
 
 
-def tables(file: BinaryIO, options: Options) -> Generator[tuple[str, Table], None, None]:
+def tables(file: BinaryIO, options: Options, scratch: Scratch = spooled) -> Generator[tuple[str, Table], None, None]:
     """The tables in a seekable file, each with the name of the file within; to be read before the next is asked for.
 
-    Raises ``SourceError``.
+    What is packed is unpacked into ``scratch``. Raises ``SourceError``.
     """
-    for name, part in parts(file, options.name, options.member, options.where, _is_data(options)):
+    for name, part in parts(file, options.name, options.member, options.where, _is_data(options), scratch):
         where = options.where if name == options.name else f"{name} in {options.where}"
         yield name, _table(part, name, options if part is file else replace(options, where=where))
 

@@ -2,10 +2,10 @@
 
 import gzip
 import os
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import PurePosixPath
 from typing import IO, BinaryIO, Final, cast
 
@@ -29,9 +29,20 @@ _END: Final = b"PK\x05\x06"
 _BIG_END: Final = b"PK\x06\x06"
 
 Part = tuple[str, BinaryIO]
+Scratch = Callable[[], AbstractContextManager[BinaryIO]]
+"""Gives an empty file to write into, until its ``with`` ends."""
 
 
-def parts(file: BinaryIO, name: str, member: str, where: str, is_data: Callable[[str], bool]) -> Iterator[Part]:
+def spooled() -> AbstractContextManager[BinaryIO]:
+    """A file in memory as long as it is small."""
+    import tempfile  # takes long to load, and who is given a scratch file needs none
+
+    return cast(AbstractContextManager[BinaryIO], tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY))
+
+
+def parts(
+    file: BinaryIO, name: str, member: str, where: str, is_data: Callable[[str], bool], scratch: Scratch = spooled
+) -> Iterator[Part]:
     """The files in ``file``, itself where it is not packed; each with its name, seekable until the next is asked for.
 
     Of a zip archive that is what ``member``, a path or pattern, says, in order of names; without it, the one file for
@@ -39,7 +50,7 @@ def parts(file: BinaryIO, name: str, member: str, where: str, is_data: Callable[
     """
     extension = extension_of(name)
     if extension == "zip":
-        yield from _members(file, member, where, is_data)
+        yield from _members(file, member, where, is_data, scratch)
     elif extension != "gz":
         yield name, file
     else:
@@ -51,7 +62,7 @@ def parts(file: BinaryIO, name: str, member: str, where: str, is_data: Callable[
         is_packed = file.read(len(_GZIP)) == _GZIP
         file.seek(0)
         if is_packed:
-            yield from _unpacked(cast(IO[bytes], gzip.GzipFile(fileobj=file, mode="rb")), inner, size, where)
+            yield from _unpacked(cast(IO[bytes], gzip.GzipFile(fileobj=file, mode="rb")), inner, size, where, scratch)
         else:  # a web server may have taken the gzip off on the way
             yield inner, file
 
@@ -61,7 +72,9 @@ def extension_of(path: str) -> str:
     return PurePosixPath(path).suffix.lower().removeprefix(".")
 
 
-def _members(file: BinaryIO, member: str, where: str, is_data: Callable[[str], bool]) -> Iterator[Part]:
+def _members(
+    file: BinaryIO, member: str, where: str, is_data: Callable[[str], bool], scratch: Scratch
+) -> Iterator[Part]:
     with _archive(file, where) as archive:
         for entry in _chosen(archive, member, where, is_data):
             inside = f"{entry.filename} in {where}"
@@ -70,7 +83,7 @@ def _members(file: BinaryIO, member: str, where: str, is_data: Callable[[str], b
                 packed = archive.open(entry)
             except (*_DAMAGED, NotImplementedError) as error:
                 raise _damaged(inside) from error
-            yield from _unpacked(packed, entry.filename, entry.compress_size, inside)
+            yield from _unpacked(packed, entry.filename, entry.compress_size, inside, scratch)
 
 
 def _archive(file: BinaryIO, where: str) -> zipfile.ZipFile:
@@ -115,6 +128,12 @@ def _is_litter(name: str) -> bool:
 
 
 def _check_entry(entry: zipfile.ZipInfo, where: str) -> None:
+    if entry.filename.startswith(("/", "\\")) or ".." in entry.filename.replace("\\", "/").split("/"):
+        raise SourceMalformed(
+            f"{where} has a name that leads out of the archive.",
+            code="source-member-path",
+            hint="No program writes such names by itself: ask who made it. Nothing was loaded.",
+        )
     if extension_of(entry.filename) in _ARCHIVES:
         raise _nested(where)
     if entry.flag_bits & _IS_ENCRYPTED:
@@ -148,8 +167,8 @@ def _check_directory(file: BinaryIO, where: str) -> None:
         )
 
 
-def _unpacked(packed: IO[bytes], name: str, packed_size: int, where: str) -> Iterator[Part]:
-    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as spool:
+def _unpacked(packed: IO[bytes], name: str, packed_size: int, where: str, scratch: Scratch) -> Iterator[Part]:
+    with scratch() as spool:
         count = 0
         try:
             with packed:
@@ -160,7 +179,7 @@ def _unpacked(packed: IO[bytes], name: str, packed_size: int, where: str) -> Ite
         except _DAMAGED as error:
             raise _damaged(where) from error
         spool.seek(0)
-        yield name, cast(BinaryIO, spool)
+        yield name, spool
 
 
 def check_size(unpacked: int, packed: int, where: str) -> None:

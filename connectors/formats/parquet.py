@@ -45,6 +45,8 @@ def open_table(file: BinaryIO, options: Options) -> Table:
     _check_start(file, options.where)
     try:
         source = _opened(file)
+    except MemoryError:
+        raise
     except _DAMAGED as error:
         raise _damaged(options.where) from error
     columns = [column_of(field, options) for field in source.schema_arrow]
@@ -97,7 +99,7 @@ class _Reader:
                 for start in range(0, batch.num_rows, step):
                     yield first + start, batch.slice(start, step)
                 first += batch.num_rows
-        except SourceError:
+        except (SourceError, MemoryError):  # the latter is one of Arrow's own, too
             raise
         except _DAMAGED as error:
             raise _damaged(self._where) from error

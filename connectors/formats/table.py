@@ -2,8 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from connectors.batches import Lines, Record
+
+BLOCK: Final = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +14,7 @@ class Options:
     """How to read one file; empty strings leave the choice to the format. ``where`` names the file in errors.
 
     ``name`` is the file's own, whose end says what it is; ``format`` says so where that does not, and ``member`` which
-    files of an archive are meant.
+    files of an archive are meant. Text is looked at about ``block`` bytes at a time.
     """
 
     where: str
@@ -23,6 +26,7 @@ class Options:
     sheet: str | int = ""
     records: str = ""
     wanted: tuple[str, ...] = ()
+    block: int = BLOCK
 
 
 @dataclass(frozen=True, slots=True)

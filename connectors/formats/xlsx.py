@@ -21,11 +21,11 @@ from hub.errors import SourceMalformed, SourceMissing
 MAX_SHEET: Final = 2 << 30
 MAX_OTHER: Final = 64 << 20
 MAX_RATIO: Final = 200
+MAX_ROWS: Final = 1 << 20
+"""As many as the format has; of a number beyond, the reader below would give all empty rows before it."""
 _RATIO_FROM: Final = 16 << 20
 _OLE: Final = b"\xd0\xcf\x11\xe0"
-_DAMAGED: Final = (
-    zipfile.BadZipFile, ParseError, DefusedXmlException, InvalidFileException, KeyError, ValueError, TypeError, EOFError
-)  # fmt: skip
+_DAMAGED: Final = (zipfile.BadZipFile, ParseError, InvalidFileException, KeyError, ValueError, TypeError, EOFError)
 
 
 def open_table(file: BinaryIO, options: Options) -> Table:
@@ -34,7 +34,7 @@ def open_table(file: BinaryIO, options: Options) -> Table:
     try:
         book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
     except _DAMAGED as error:
-        raise _damaged(options.where) from error
+        raise _refusal(error, options.where) from error
     sheet = _sheet(book, options)
     sheet.reset_dimensions()
     rows = _rows(sheet, options.where)
@@ -56,9 +56,12 @@ def open_table(file: BinaryIO, options: Options) -> Table:
 
 def _rows(sheet: Any, where: str) -> Iterator[tuple[int, Sequence[Any]]]:
     try:
-        yield from enumerate(sheet.iter_rows(), start=1)
+        for number, row in enumerate(sheet.iter_rows(), start=1):
+            if number > MAX_ROWS:
+                raise _too_many_rows(where)
+            yield number, row
     except _DAMAGED as error:
-        raise _damaged(where) from error
+        raise _refusal(error, where) from error
 
 
 def _records(rows: Iterator[tuple[int, Sequence[Any]]], width: int) -> Iterator[Record]:
@@ -165,6 +168,25 @@ def _check_part(part: zipfile.ZipInfo, where: str) -> None:
             code="source-too-large",
             hint="Have the data written as CSV instead, or as several workbooks.",
         )
+
+
+def _too_many_rows(where: str) -> SourceMalformed:
+    return SourceMalformed(
+        f"{where} has a row beyond {MAX_ROWS:,}, where no sheet ends.",
+        code="source-too-large",
+        hint="Nothing was loaded. Have the data written as CSV, or save the workbook anew.",
+    )
+
+
+def _refusal(error: Exception, where: str) -> SourceMalformed:
+    """What the library could not read, or was kept from reading; of the latter it makes an error of its own."""
+    if not isinstance(error, DefusedXmlException) and not isinstance(error.__cause__, DefusedXmlException):
+        return _damaged(where)
+    return SourceMalformed(
+        f"{where} holds XML entities, by which a reader is made to open other files or to fill its memory.",
+        code="source-hostile",
+        hint="No spreadsheet program writes them: ask who made it. Nothing was loaded.",
+    )
 
 
 def _damaged(where: str) -> SourceMalformed:

@@ -14,7 +14,7 @@ from connectors.fetching.http import Http, place
 from connectors.formats import json
 from hub.errors import SourceDown, SourceError, SourceMalformed, SourceMissing
 
-_MAX_ANSWER: Final = 64 << 20
+_MAX_ANSWER: Final = 32 << 20
 _PAGE: Final = 10_000
 _SAMPLED: Final = 200
 _PACKAGES: Final = 100
@@ -175,6 +175,7 @@ def _page(http: Http, resource: str, offset: int, limit: int) -> Any:
 def _asked(http: Http, action: str, params: Mapping[str, str]) -> Any:
     """What the action gives; raises ``SourceError``."""
     answer = http.get(str(httpx.URL(f"api/3/action/{action}", params=params)), _MAX_ANSWER)
+    json.check_weight(answer.body, place(answer.url))
     try:
         document = json.parse(answer.body)
     except json.NotJson as error:

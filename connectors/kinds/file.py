@@ -1,23 +1,24 @@
 """The kind ``file``: delimited text, workbooks, JSON and Parquet, packed or not, from wherever files lie."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any, ClassVar, Final
 from urllib.parse import unquote, urlsplit
 
-from connectors import infer
+from connectors import batches
 from connectors.base import LIMITS_SCHEMA, Batch, Connector, Extract, Found, JsonSchema
-from connectors.batches import Lines, Record, batches, picker
-from connectors.columns import field_names, picks
+from connectors.confined.parser import Parser
 from connectors.fetching import settings
 from connectors.fetching.globs import is_pattern
 from connectors.fetching.passage import Passage
 from connectors.fetching.places import Place, open_place
-from connectors.formats.opening import FORMATS, is_known, tables
-from connectors.formats.table import Options, Table
+from connectors.formats import table
+from connectors.formats.opening import FORMATS, is_known
+from connectors.formats.reading import Task
+from connectors.formats.table import Options
 from hub.errors import SourceError
 
 MAX_LISTED: Final = 200
@@ -97,38 +98,52 @@ class File(Connector):
         },
     }
 
+    def __init__(self, config: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
+        super().__init__(config, secrets)
+        self._at_work: list[Parser] = []
+
     def test(self) -> None:
         self._place().test()
 
     def discover(self) -> Iterator[Found]:
         """The first files listed, those of a format we know; what does not open is left out."""
         place = self._place()
-        for path in islice(place.paths(), MAX_LISTED):
-            if not is_known(self._file_name(path)):
-                continue
-            select = {"path": path} if path else {}
-            try:
-                yield self._described(place, select, is_free=True)
-            except SourceError:
-                continue
+        with self._parser() as parser:
+            for path in islice(place.paths(), MAX_LISTED):
+                if not is_known(self._file_name(path)):
+                    continue
+                select = {"path": path} if path else {}
+                try:
+                    yield self._described(parser, place, select, is_free=True)
+                except SourceError:
+                    continue
 
     def describe(self, select: Mapping[str, Any]) -> Found:
-        return self._described(self._place(), select, is_free=False)
+        with self._parser() as parser:
+            return self._described(parser, self._place(), select, is_free=False)
 
     def read(self, extract: Extract) -> Iterator[Batch]:
         place, path = self._place(), extract.select.get("path", "")
-        if extract.state is not None and is_pattern(path):
-            yield from self._changed(place, path, extract, extract.state.get("files", {}))
-            return
-        resume = extract.resume or {}
-        paths = resume.get("paths") or place.matching(path)
-        for number, one in enumerate(paths):
-            for batch, passage in self._batches(place, one, extract, paths[number:], resume if number == 0 else {}):
-                yield replace(batch, checkpoint=passage.after(batch))
-            if paths[number + 1 :]:
-                yield Batch(extract.columns, b"", 0, positioned=True, checkpoint={"paths": paths[number + 1 :]})
+        with self._parser() as parser:
+            if extract.state is not None and is_pattern(path):
+                yield from self._changed(parser, place, path, extract, extract.state.get("files", {}))
+                return
+            resume = extract.resume or {}
+            paths = resume.get("paths") or place.matching(path)
+            for number in range(len(paths)):
+                rest = paths[number:]
+                for batch, passage in self._batches(parser, place, extract, rest, resume if number == 0 else {}):
+                    yield replace(batch, checkpoint=passage.after(batch))
+                if rest[1:]:
+                    yield Batch(extract.columns, b"", 0, positioned=True, checkpoint={"paths": rest[1:]})
 
-    def _changed(self, place: Place, path: str, extract: Extract, known: Mapping[str, str]) -> Iterator[Batch]:
+    def stop(self) -> None:
+        for parser in tuple(self._at_work):
+            parser.stop()
+
+    def _changed(
+        self, parser: Parser, place: Place, path: str, extract: Extract, known: Mapping[str, str]
+    ) -> Iterator[Batch]:
         """Files whose identity is not the one ``known``, in the order of their names; last, what is known from now on.
 
         One that changes while it is read is not known afterwards, one that is gone is forgotten. There are no
@@ -138,44 +153,39 @@ class File(Connector):
         before = place.identities(found)
         unread = [one for one in found if one not in before or known.get(one) != before[one]]
         for one in unread:
-            yield from (batch for batch, _ in self._batches(place, one, extract, [one], {}))
+            yield from (batch for batch, _ in self._batches(parser, place, extract, [one], {}))
         after = {**before, **dict.fromkeys(unread), **place.identities(unread)}
         files = {one: identity for one, identity in before.items() if after[one] == identity}
         yield Batch(extract.columns, b"", 0, positioned=True, state={"files": files})
 
     def _batches(
-        self, place: Place, path: str, extract: Extract, paths: Sequence[str], resume: Mapping[str, Any]
+        self, parser: Parser, place: Place, extract: Extract, paths: Sequence[str], resume: Mapping[str, Any]
     ) -> Iterator[tuple[Batch, Passage]]:
-        """The batches of the file at ``path``, the first of ``paths``, behind what ``resume`` says was read."""
-        missing = extract.select.get("missing", ())
-        is_one_of_many = is_pattern(extract.select.get("path", "")) or is_pattern(extract.select.get("member", ""))
+        """The batches of the first file of ``paths``, behind what ``resume`` says was read."""
+        path, select = paths[0], extract.select
         with place.opened(path) as file:
             passage = Passage(file, paths, resume)
-            for name, table in tables(file, self._options(place, path, extract.select, extract.columns)):
-                columns = extract.columns or field_names(table.header)
-                known = table.fields or [""] * len(table.header)
-                names = zip(table.header, field_names(table.header), known, strict=True)
-                had = {name: type_ for cell, name, type_ in names if cell not in self.ignored}
-                records = passage.rest(_picked(table, extract.columns, place.name(path), missing))
-                types = () if is_one_of_many else _vouched(table, columns, extract.select)
-                for batch in batches(columns, records, missing, extract.most):
-                    rejects = batch.rejects
-                    if is_one_of_many:
-                        rejects = tuple(replace(one, message=f"{_which(path, name)}: {one.message}") for one in rejects)
-                    yield replace(batch, offered=had, rejects=rejects, types=types), passage
+            task = Task(
+                self._options(place, path, select, extract.columns),
+                columns=extract.columns,
+                missing=tuple(select.get("missing", ())),
+                ignored=tuple(self.ignored),
+                path=path,
+                is_one_of_many=is_pattern(select.get("path", "")) or is_pattern(select.get("member", "")),
+                is_zoned="timezone" in select,
+                most=extract.most,
+                size=batches.BATCH_BYTES,
+                passed=passage.passed,
+            )
+            for batch in parser.batches(file, task):
+                yield batch, passage
 
-    def _described(self, place: Place, select: Mapping[str, Any], is_free: bool) -> Found:
+    def _described(self, parser: Parser, place: Place, select: Mapping[str, Any], is_free: bool) -> Found:
         path = place.matching(select.get("path", ""))[0]
-        with place.opened(path) as file, closing(tables(file, self._options(place, path, select, ()))) as found:
-            _, table = next(found)
-            rows = [record[1] for record in islice(table.records, infer.SAMPLE) if isinstance(record, tuple)]
-        missing = select.get("missing", infer.missing_words(rows) if is_free else [])
-        if missing:
-            select = {**select, "missing": list(missing)}
-        columns = infer.columns(table.header, rows, missing)
-        if table.fields:
-            columns = tuple(replace(column, type=type_) for column, type_ in zip(columns, table.fields, strict=True))
-        return Found(self._file_name(path), select, columns, samples=infer.samples(rows))
+        missing = tuple(select["missing"]) if "missing" in select else None if is_free else ()
+        with place.opened(path) as file:
+            found = parser.found(file, Task(self._options(place, path, select, ()), missing=missing))
+        return replace(found, name=self._file_name(path), select={**select, **found.select})
 
     def _file_name(self, path: str) -> str:
         url = urlsplit(str(self.config.get("url", "")))
@@ -185,29 +195,17 @@ class File(Connector):
 
     def _options(self, place: Place, path: str, select: Mapping[str, Any], wanted: tuple[str, ...]) -> Options:
         said = {name: select[name] for name in _SAID if name in select}
-        return Options(where=place.name(path), name=self._file_name(path), wanted=wanted, **said)
+        name = self._file_name(path)
+        return Options(where=place.name(path), name=name, wanted=wanted, block=table.BLOCK, **said)
 
     def _place(self) -> Place:
         return open_place(self.config, self.secrets)
 
-
-def _picked(table: Table, wanted: tuple[str, ...], where: str, missing: Iterable[str]) -> Iterator[Lines | Record]:
-    places = picks(wanted or table.header, table.header, where)
-    if table.lines is not None:
-        return table.lines(places, missing)
-    pick = picker(places, len(table.header))
-    if pick is None:
-        return table.records
-    return ((record[0], pick(record[1])) if isinstance(record, tuple) else record for record in table.records)
-
-
-def _vouched(table: Table, columns: tuple[str, ...], select: Mapping[str, Any]) -> tuple[str, ...]:
-    """The types of the columns wanted, where the format knows them; a time without zone may be in the stream's."""
-    if not table.types:
-        return ()
-    types = [table.types[place] for place in picks(columns, table.header, "")]
-    return tuple("" if type_ == "timestamp" and "timezone" in select else type_ for type_ in types)
-
-
-def _which(path: str, name: str) -> str:
-    return path if PurePosixPath(path).name.startswith(name) else f"{path}/{name}"
+    @contextmanager
+    def _parser(self) -> Iterator[Parser]:
+        with Parser() as parser:
+            self._at_work.append(parser)
+            try:
+                yield parser
+            finally:
+                self._at_work.remove(parser)

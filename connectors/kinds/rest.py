@@ -9,13 +9,13 @@ from typing import Any, ClassVar, Final
 from connectors import infer
 from connectors.base import LIMITS_SCHEMA, Batch, CannotResume, Connector, Extract, Found, JsonSchema, Limits
 from connectors.batches import Lines, Mark, Record, batches
-from connectors.columns import field_names
+from connectors.columns import check_width, field_names
 from connectors.fetching.http import Answer, Http, basic, bearer, place
 from connectors.fetching.paging import PAGING_SCHEMA, Page, pages
 from connectors.formats import json
 from hub.errors import SourceMalformed, SourceMissing, SourceRefused
 
-MAX_PAGE: Final = 64 << 20
+MAX_PAGE: Final = 32 << 20
 
 
 class Rest(Connector):
@@ -114,6 +114,7 @@ class Rest(Connector):
             if first is None:
                 return
             offered = json.keys_of(first.records)
+            check_width(offered, place(first.answer.url))
             keys = json.keys_for(extract.columns, offered) if extract.columns else offered
             keys = tuple(state.get("keys", keys))
             columns = extract.columns or field_names(offered)
@@ -187,6 +188,7 @@ def _param(value: object) -> str:
 
 
 def _parsed(answer: Answer) -> Any:
+    json.check_weight(answer.body, place(answer.url))
     try:
         return json.parse(answer.body)
     except json.NotJson as error:

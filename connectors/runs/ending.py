@@ -103,7 +103,13 @@ def _hold(run: Run, progress: Progress, error: Held) -> None:
 
 
 def _told(error: HubError) -> dict[str, str]:
-    return {"error_code": error.code, "error_message": error.message, "error_hint": error.hint}
+    told = {"error_code": error.code, "error_message": error.message, "error_hint": error.hint}
+    return {name: _storable(text) for name, text in told.items()}
+
+
+def _storable(text: str) -> str:
+    """Without what PostgreSQL takes in no text: a source's names may hold it, and errors name them."""
+    return text.replace("\0", "\N{SYMBOL FOR NULL}").encode(errors="replace").decode()
 
 
 def _internal(error: Exception) -> HubError:

@@ -53,9 +53,12 @@ class Heartbeat(threading.Thread):
     """Renews the lease of ``run`` and shows its progress, on a connection of its own, until stopped.
 
     It also sees to it that a run ends when it is cancelled or its time is over, wherever the worker is just then:
-    it cancels the statement at hand, then calls ``interrupt`` to wake a worker that waits for its source, and after a
-    moment says itself that the run is over, from when on nothing of it counts.
+    it cancels the statement at hand and ends what reads, then calls ``interrupt`` to wake a worker that waits for its
+    source, and after a moment says itself that the run is over, from when on nothing of it counts.
     """
+
+    stop_reading: Callable[[], None] | None = None
+    """Ends at once what the worker waits for at its source, from this thread."""
 
     def __init__(self, run: Run, progress: Progress, interrupt: Callable[[], None] | None = None) -> None:
         super().__init__(name=f"heartbeat {run.pk}", daemon=True)
@@ -137,6 +140,8 @@ class Heartbeat(threading.Thread):
 
     def _stop_worker(self) -> None:
         self._cancel_statement()
+        if self.stop_reading is not None:
+            self.stop_reading()
         if self._beats_left == _GRACE_BEATS - 1 and self._interrupt is not None:
             self._interrupt()
         if self._beats_left == 0:

@@ -87,7 +87,9 @@ class _Work:
         self.retries = upload.retries if upload is not None else None
 
     def carry_out(self) -> None:
+        assert self.heartbeat is not None
         connector = connector_for(self.run)
+        self.heartbeat.stop_reading = connector.stop
         if self.dataset.is_discovered and not self.dataset.fields.exists():
             with self._stage("discover"):
                 self._take_fields(connector)

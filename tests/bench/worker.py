@@ -3,13 +3,13 @@
 import json
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 import django
 
 from hub.local import postgres
 from tests.bench.intake import FIELDS, PAGE, SOURCE
+from tests.peak import Peak
 
 _SELECTS = {
     "things": ("database", {"table": "things"}, "replace"),
@@ -45,20 +45,20 @@ def prepare(url: str) -> dict[str, Any]:
 
 
 def load(select: str, key: str) -> dict[str, Any]:
-    """Run the stream ``key`` once: seconds, greatest memory in MB, rows read and written."""
+    """Run the stream ``key`` once: seconds, greatest memory in MB with all that it begins, rows read and written."""
     from connectors.models import Run
     from connectors.runs.runner import carry_out
 
     run = Run.objects.create(stream=_stream(select, key))
-    carry_out(run.pk)
+    with Peak() as peak:
+        carry_out(run.pk)
     run.refresh_from_db()
     assert run.status == Run.Status.SUCCEEDED, (run.status, run.error_message)
     assert run.started_at is not None
     assert run.finished_at is not None
-    peak = int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) / 1024
     return {
         "seconds": (run.finished_at - run.started_at).total_seconds(),
-        "peak": peak,
+        "peak": peak.megabytes,
         "rows": run.rows_read,
         "written": run.inserted + run.updated + run.deleted,
         "timings": run.timings,

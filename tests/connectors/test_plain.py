@@ -17,27 +17,27 @@ MISSING = (["", "NA"], [], ["\\N"], ["a,b", "NA", "\\"])
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_any_text_reads_alike(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_text_reads_alike(seed: int) -> None:
     draw = random.Random(seed)
     for _ in range(100):
         delimiter = draw.choice(",,;\t")
         width = draw.choice([1, 2, 3])
         missing = draw.choice(MISSING)
         places = draw.choice([tuple(range(width)), tuple(draw.randrange(width) for _ in range(draw.choice([1, 2])))])
-        monkeypatch.setattr(csv, "_BLOCK", draw.choice([1, 5, 40, 1000]))
+        options = Options("x.csv", delimiter=delimiter, block=draw.choice([1, 5, 40, 1000]))
         header = delimiter.join("xyz"[:width])
         body = _lines(draw, width, delimiter) if draw.random() < 0.7 else _noise(draw, delimiter)
         text = (header + draw.choice(["\n", "\r\n"]) + body).encode()
 
-        by_blocks = _read(text, delimiter, places, missing, is_by_blocks=True)
+        by_blocks = _read(text, options, places, missing, is_by_blocks=True)
 
-        assert by_blocks == _read(text, delimiter, places, missing, is_by_blocks=False), text
+        assert by_blocks == _read(text, options, places, missing, is_by_blocks=False), text
 
 
 def test_plain_lines_are_taken_by_the_block() -> None:
     text = b'a,b\n1,x\n2,"y, z"\n3,"say ""no"""\n4,\\\n'
     table = csv.open_table(io.BytesIO(text), Options("x.csv"))
-    csv_blocks = csv._Blocks(io.BytesIO(text), "utf-8")  # type: ignore[arg-type]
+    csv_blocks = csv._Blocks(io.BytesIO(text), "utf-8", Options("x.csv"))  # type: ignore[arg-type]
 
     assert table.lines is not None
     assert csv_blocks.block() == text
@@ -63,11 +63,11 @@ def _noise(draw: random.Random, delimiter: str) -> str:
     return "".join(draw.choice(f'ab"{delimiter}{delimiter}\n\n\r\t\\N') for _ in range(draw.randrange(60)))
 
 
-def _read(text: bytes, delimiter: str, places: Sequence[int], missing: Sequence[str], *, is_by_blocks: bool) -> Read:
+def _read(text: bytes, options: Options, places: Sequence[int], missing: Sequence[str], *, is_by_blocks: bool) -> Read:
     found: list[Batch] = []
     code = ""
     try:
-        table = csv.open_table(io.BytesIO(text), Options("x.csv", delimiter=delimiter))
+        table = csv.open_table(io.BytesIO(text), options)
         assert table.lines is not None
         columns = tuple(f"c{number}" for number, _ in enumerate(places))
         pick = picker(places, len(table.header)) or (lambda cells: cells)

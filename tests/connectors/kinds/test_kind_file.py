@@ -283,7 +283,7 @@ def _laughs(name: str, part: bytes) -> bytes:
         (workbook(["a", "a"], [1, 2]), "source-duplicate-column"),
         (workbook(["a", None, "c"], [1, 2, 3]), "source-unnamed-column"),
         (_repacked(workbook(["a"], [1]), _bomb), "source-too-large"),
-        (_repacked(workbook(["a"], [1]), _laughs), "source-truncated"),
+        (_repacked(workbook(["a"], [1]), _laughs), "source-hostile"),
     ],
 )
 def test_bad_workbook_is_refused(serve: Serve, content: bytes, code: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from connectors.commands import cancel_run, edit_source, register_source, request_run
-from connectors.models import Run, Stream
+from connectors.models import Run, Source, Stream
 from connectors.runs import runner
 from connectors.runs.runner import carry_out
 from connectors.testing import Asked, Reply, serving
@@ -17,6 +17,7 @@ from hub.catalog.models import Dataset
 from hub.store.connection import canceller
 from hub.store.models import Relation
 from tests.connectors.conftest import stream_of
+from tests.connectors.hostile import workbooks
 from tests.connectors.runs.test_runner import with_a_connection_of_its_own
 
 GOOD = "id,name,at\n1,one,2020-01-01T00:00:00Z\n2,,2020-01-02T00:00:00Z\n"
@@ -72,6 +73,38 @@ def test_run_ends_within_seconds_while_its_source_says_nothing(dataset: Dataset)
     assert took < 5.5
     assert (run.status, run.rows_read) == ("cancelled", 0)
     assert Relation.objects.get(dataset=dataset).version == 0
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("ending", ["cancelled", "too long"])
+def test_run_ends_within_seconds_while_a_file_is_looked_into(
+    files: Source, dataset: Dataset, folder: Path, ending: str
+) -> None:
+    (folder / "a.xlsx").write_bytes(workbooks.of_empty_rows(400_000))
+    if ending == "too long":
+        edit_source(actor=HUB, source=files, config={**files.config, "max_run_seconds": 4})
+    run = request_run(actor=HUB, stream=stream_of(files, dataset, select={"path": "a.xlsx"}))
+    worker, before = Thread(target=with_a_connection_of_its_own, args=(lambda: carry_out(run.pk),)), _begun()
+    worker.start()
+    time.sleep(2.5)  # until it is at work
+    readers = _begun() - before
+    began = time.monotonic()
+    if ending == "cancelled":
+        cancel_run(actor=HUB, run=run)
+    worker.join()
+
+    run.refresh_from_db()
+    expected = ("cancelled", "cancelled") if ending == "cancelled" else ("failed", "run-too-long")
+    assert (run.status, run.error_code) == expected
+    assert time.monotonic() - began < (5 if ending == "cancelled" else 7)
+    assert len(readers) == 1
+    assert _begun() - before == set()
+    assert Relation.objects.get(dataset=dataset).version == 0
+
+
+def _begun() -> set[str]:
+    """The processes that any thread of this one has begun."""
+    return {pid for entry in Path("/proc/self/task").iterdir() for pid in (entry / "children").read_text().split()}
 
 
 def _ended_while_at_work(run: Run, working: Event, *, is_asked: bool) -> tuple[float, Run]:

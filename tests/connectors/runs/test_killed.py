@@ -17,7 +17,7 @@ from django.utils.timezone import now
 
 from connectors import batches
 from connectors.fetching import passage
-from connectors.formats import csv
+from connectors.formats import table
 from connectors.models import Run, Source, Stream
 from connectors.runs.dispatch import _sweep
 from connectors.runs.runner import carry_out
@@ -89,7 +89,7 @@ def checkpoint_seconds(request: pytest.FixtureRequest, settings: Any, monkeypatc
     """With none, for so short a load; and with one after every batch of some ten rows."""
     settings.HUB_CHECKPOINT_SECONDS = request.param
     if not request.param:
-        monkeypatch.setattr(csv, "_BLOCK", 256)
+        monkeypatch.setattr(table, "BLOCK", 256)
         monkeypatch.setattr(batches, "BATCH_BYTES", 256)
         monkeypatch.setattr(passage, "MARKED_AFTER_SECONDS", 0)
     return int(request.param)
