@@ -38,7 +38,7 @@ def select(view: View, query: RowsQuery | AggregateQuery) -> Selection:
     """The selection that answers ``query``; raises ``Invalid`` naming each parameter at fault."""
     if isinstance(query, AggregateQuery):
         return _groups(view, query)
-    return rows(view, query, conditions(view, query), after(view, query))
+    return rows(view, query, conditions(view, asked_of(view, query)), after(view, query))
 
 
 def rows(view: View, query: RowsQuery, conditions: Iterable[Sql], behind: tuple[Any, ...]) -> Selection:
@@ -117,7 +117,7 @@ def _groups(view: View, query: AggregateQuery) -> Selection:
     return Selection(
         table=view.place.table,
         fields=tuple(columns),
-        where=(*view.where, *conditions(view, query)),
+        where=(*view.where, *conditions(view, asked_of(view, query))),
         order=tuple(Order(by_name[key.name], key.descending) for key in (*query.sortby, *rest)),
         limit=query.limit,
         after=after(view, query),
@@ -140,10 +140,10 @@ def _unknown_column(name: str, columns: Iterable[str]) -> Invalid:
     return Invalid(message, code="parameter-invalid", errors=[FieldError("sortby", "unknown-column", message)])
 
 
-def conditions(view: View, query: RowsQuery | AggregateQuery) -> tuple[Sql, ...]:
-    """What the reader asks of each row."""
+def conditions(view: View, trees: Iterable[Predicate]) -> tuple[Sql, ...]:
+    """What is asked of each row, as SQL over the cells as the reader sees them."""
     fields = {field.name: field.expression for field in view.fields}
-    return tuple(condition(tree, fields.__getitem__) for tree in asked_of(view, query))
+    return tuple(condition(tree, fields.__getitem__) for tree in trees)
 
 
 def _equal(view: View, name: str, text: str | None) -> Predicate:
