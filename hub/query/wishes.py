@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from hub.errors import FieldError, Invalid
@@ -153,7 +154,11 @@ def _equal(view: View, name: str, text: str | None) -> Predicate:
         return Comparison("=", Name(name, "integer"), Literal(int(text), "integer"))
     if text is not None and field.type == "string" and len(text) <= _PLAIN_LENGTH and text.isprintable():
         return Comparison("=", Name(name, "string"), Literal(text, "string"))
-    return _bound(view, name, _equality(field, text))
+    tree = _bound(view, name, _equality(field, text))
+    match tree:
+        case Comparison(_, Name(_, "integer"), Literal(Decimal() as value)) if not -(2**63) <= value < 2**63:
+            raise _no_such_value(field)
+    return tree
 
 
 def _bound(view: View, parameter: str, text: str) -> Predicate:
@@ -173,8 +178,12 @@ def _equality(field: Shown, text: str | None) -> str:
         return f"{name} = " + _QUOTED[field.type].format(text.replace("'", "''"))
     if field.type in _BARE and re.fullmatch(_BARE[field.type], text):
         return f"{name} = {text}"
+    raise _no_such_value(field)
+
+
+def _no_such_value(field: Shown) -> Invalid:
     message = f"{field.name} is of type {field.type} and equals no such value."
-    raise Invalid(message, code="filter-invalid", errors=[FieldError(field.name, "filter-invalid", message)])
+    return Invalid(message, code="filter-invalid", errors=[FieldError(field.name, "filter-invalid", message)])
 
 
 def _order(view: View, wished: tuple[SortKey, ...]) -> tuple[Order, ...]:
