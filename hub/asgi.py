@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 from urllib.parse import unquote_to_bytes
 
+from django.http.response import HttpResponseBase
+
 from hub.wsgi import application as django
 
 Message = dict[str, Any]
@@ -55,7 +57,8 @@ class _Exchange:
                 self._stream(response)
             return None, b""
         finally:
-            response.close()
+            if isinstance(response, HttpResponseBase):
+                response.close()
 
     def wait(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """What ``coroutine`` answers in the loop; raises ``ConnectionError`` where the loop ends before."""

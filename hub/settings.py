@@ -46,6 +46,7 @@ def _database(url: str, **options: object) -> dict[str, object]:
     }
 
 
+os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # Arrow's own takes some 15 MB more for a file
 SECRET_KEY = connection.secret_key()
 DEBUG = False
 HUB_URL = (os.environ.get("HUB_URL") or connection.running_url() or "http://127.0.0.1:8000").rstrip("/")

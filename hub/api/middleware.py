@@ -4,7 +4,7 @@ import errno
 import logging
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.db import InterfaceError, OperationalError, connection, connections
@@ -49,8 +49,8 @@ class ProgramsMiddleware:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        view, arguments = read_at(request.path_info) if "HTTP_AUTHORIZATION" in request.META else (None, {})
-        if view is None:
+        view, arguments = read_at(request.path_info)
+        if view is None or "HTTP_AUTHORIZATION" not in request.META:
             return self._get_response(request)
         request.get_host()  # which is checked by asking for it
         try:
@@ -63,6 +63,11 @@ class ProgramsMiddleware:
         if not response.streaming:
             response.headers["Content-Length"] = str(len(response.content))
         return response
+
+
+def is_program(environ: Mapping[str, Any]) -> bool:
+    """Whether a program reads with its token, told from what WSGI says of the request."""
+    return "HTTP_AUTHORIZATION" in environ and _READ.fullmatch(environ["PATH_INFO"]) is not None
 
 
 _READ = re.compile(r"/api/v1/datasets/(?P<key>[^/]+)/(?:(?P<what>rows|aggregate|changes)|rows/(?P<row>.+))")

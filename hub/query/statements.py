@@ -3,14 +3,16 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import count, islice
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
+from hub.predicates import Comparison, FieldType, IsNull, Literal, Name, Predicate
 from hub.query import wishes
 from hub.query.kept import Kept
 from hub.query.params import AggregateQuery, Count, RowsQuery
 from hub.query.views import View, pass_of
 from hub.store.connection import serve
 from hub.store.prepared import Prepared, serve_prepared
+from hub.store.select.conditions import parameter
 from hub.store.select.gate import Reading, audited, given, page_read
 from hub.store.select.relation import json_row
 from hub.store.sql import Slot, Sql
@@ -23,14 +25,14 @@ _KEPT = 5_000
 class Shape(NamedTuple):
     """All of a read but its values: two reads of one shape and one view have one statement.
 
-    ``conditions`` are what it asks of each row, as SQL with so many values left out.
+    ``equal`` are the fields that it asks to have a value, each with the value's type; none where it asks for no value.
     """
 
     properties: tuple[str, ...]
     limit: int | None
     counted: Count
     numbers_as_strings: bool
-    conditions: tuple[tuple[str, int], ...]
+    equal: tuple[tuple[str, FieldType | None], ...]
     is_behind: bool
 
 
@@ -65,11 +67,21 @@ def _shaped(view: View, query: RowsQuery) -> tuple[Shape, dict[str, Any]] | None
     behind = wishes.after(view, query)
     if None in behind:  # the statement has other terms then
         return None
-    conditions = wishes.conditions(view, query)
-    texts = tuple((one.text, len(one.params)) for one in conditions)
-    shape = Shape(query.properties, query.limit, query.count, query.numbers_as_strings, texts, bool(behind))
-    values = [value for one in conditions for value in one.params]
+    asked = [_asked(tree) for tree in wishes.asked_of(view, query)]
+    equal = tuple((name, None if value is None else value.type) for name, value in asked)
+    values = [parameter(value.value) for _, value in asked if value is not None]
+    shape = Shape(query.properties, query.limit, query.count, query.numbers_as_strings, equal, bool(behind))
     return shape, {slot.name: value for slot, value in zip(_slots(), (*values, *behind))}
+
+
+def _asked(tree: Predicate) -> tuple[str, Literal | None]:
+    """The field and the value of an equality; None for no value."""
+    match tree:
+        case Comparison("=", Name(name), Literal() as value):
+            return name, value
+        case IsNull(Name(name)):
+            return name, None
+    raise TypeError(f"a read by the key asks for no {type(tree).__name__}")
 
 
 def _is_lookup(view: View, query: RowsQuery) -> bool:
@@ -78,12 +90,20 @@ def _is_lookup(view: View, query: RowsQuery) -> bool:
 
 def _compiled(view: View, query: RowsQuery, shape: Shape) -> Sql:
     slots = _slots()
-    conditions = [Sql(text, tuple(islice(slots, values))) for text, values in shape.conditions]
-    selection = wishes.rows(view, query, conditions, ())
+    trees = [_with_slot(tree, slots) for tree in wishes.asked_of(view, query)]
+    selection = wishes.rows(view, query, wishes.conditions(view, trees), ())
     if shape.is_behind:
         selection = replace(selection, after=tuple(islice(slots, len(selection.order))))
     row = json_row(selection.fields, numbers_as_strings=query.numbers_as_strings)
     return page_read(selection, row, _count_to(query), has_token=view.caller.token is not None)
+
+
+def _with_slot(tree: Predicate, slots: Iterator[Slot]) -> Predicate:
+    """The same equality with a slot where its value stands."""
+    match tree:
+        case Comparison("=", name, Literal(_, type_)):
+            return Comparison("=", name, Literal(cast(Any, next(slots)), type_))
+    return tree
 
 
 def _slots() -> Iterator[Slot]:

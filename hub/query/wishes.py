@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from hub.errors import FieldError, Invalid
@@ -38,7 +39,7 @@ def select(view: View, query: RowsQuery | AggregateQuery) -> Selection:
     """The selection that answers ``query``; raises ``Invalid`` naming each parameter at fault."""
     if isinstance(query, AggregateQuery):
         return _groups(view, query)
-    return rows(view, query, conditions(view, query), after(view, query))
+    return rows(view, query, conditions(view, asked_of(view, query)), after(view, query))
 
 
 def rows(view: View, query: RowsQuery, conditions: Iterable[Sql], behind: tuple[Any, ...]) -> Selection:
@@ -117,7 +118,7 @@ def _groups(view: View, query: AggregateQuery) -> Selection:
     return Selection(
         table=view.place.table,
         fields=tuple(columns),
-        where=(*view.where, *conditions(view, query)),
+        where=(*view.where, *conditions(view, asked_of(view, query))),
         order=tuple(Order(by_name[key.name], key.descending) for key in (*query.sortby, *rest)),
         limit=query.limit,
         after=after(view, query),
@@ -140,10 +141,10 @@ def _unknown_column(name: str, columns: Iterable[str]) -> Invalid:
     return Invalid(message, code="parameter-invalid", errors=[FieldError("sortby", "unknown-column", message)])
 
 
-def conditions(view: View, query: RowsQuery | AggregateQuery) -> tuple[Sql, ...]:
-    """What the reader asks of each row."""
+def conditions(view: View, trees: Iterable[Predicate]) -> tuple[Sql, ...]:
+    """What is asked of each row, as SQL over the cells as the reader sees them."""
     fields = {field.name: field.expression for field in view.fields}
-    return tuple(condition(tree, fields.__getitem__) for tree in asked_of(view, query))
+    return tuple(condition(tree, fields.__getitem__) for tree in trees)
 
 
 def _equal(view: View, name: str, text: str | None) -> Predicate:
@@ -153,7 +154,11 @@ def _equal(view: View, name: str, text: str | None) -> Predicate:
         return Comparison("=", Name(name, "integer"), Literal(int(text), "integer"))
     if text is not None and field.type == "string" and len(text) <= _PLAIN_LENGTH and text.isprintable():
         return Comparison("=", Name(name, "string"), Literal(text, "string"))
-    return _bound(view, name, _equality(field, text))
+    tree = _bound(view, name, _equality(field, text))
+    match tree:
+        case Comparison(_, Name(_, "integer"), Literal(Decimal() as value)) if not -(2**63) <= value < 2**63:
+            raise _no_such_value(field)
+    return tree
 
 
 def _bound(view: View, parameter: str, text: str) -> Predicate:
@@ -173,8 +178,12 @@ def _equality(field: Shown, text: str | None) -> str:
         return f"{name} = " + _QUOTED[field.type].format(text.replace("'", "''"))
     if field.type in _BARE and re.fullmatch(_BARE[field.type], text):
         return f"{name} = {text}"
+    raise _no_such_value(field)
+
+
+def _no_such_value(field: Shown) -> Invalid:
     message = f"{field.name} is of type {field.type} and equals no such value."
-    raise Invalid(message, code="filter-invalid", errors=[FieldError(field.name, "filter-invalid", message)])
+    return Invalid(message, code="filter-invalid", errors=[FieldError(field.name, "filter-invalid", message)])
 
 
 def _order(view: View, wished: tuple[SortKey, ...]) -> tuple[Order, ...]:

@@ -71,5 +71,5 @@ def test_a_list_takes_as_many_statements_however_long_it_is(reader: Api, dataset
             dataset(name)  # type: ignore[operator]
         with statements() as (own, _):
             reader.get("datasets", {"q": "dot", "facets": "agency,theme,class"})
-        counted.append(len(own))
+        counted.append(sum("accounts_usage" not in sql for sql in own))  # which is written by the clock
     assert counted[0] == counted[1] <= 12

@@ -67,7 +67,7 @@ def fill(key: str, rows: int) -> str:
             " FROM generate_series(1, %s) g",
             [rows],
         )
-        cursor.execute("VACUUM ANALYZE")
+        cursor.execute(f"VACUUM ANALYZE {relation.table}")
     relation.version, relation.rows = 1, rows
     relation.save()
     return relation.table

@@ -40,15 +40,22 @@ def prepare(rows: int, large: int) -> dict[str, Any]:
 def _final(caller: Any, params: dict[str, Sequence[str]]) -> str:
     """The statement of one read with its values in place; each execution of it makes an event of its own."""
     from django.db import connections
+    from django.test import override_settings
 
-    from hub.query import door
+    from hub.query.door import read_rows
     from hub.query.params import parse_rows_query
 
-    taken, serve = [], door.serve
-    door.serve = lambda statement: taken.append(statement) or serve(statement)
-    receipt = str(door.read_rows(caller, "dot.big", parse_rows_query(params)).receipt)
-    with connections["serving"].cursor() as cursor:
-        text: str = cursor.mogrify(taken[0].text, taken[0].params).decode()
+    taken: list[tuple[str, Any]] = []
+
+    def take(execute: Any, text: str, params: Any, many: bool, context: Any) -> Any:
+        taken.append((text, params))
+        return execute(text, params, many, context)
+
+    serving = connections["serving"]
+    with override_settings(HUB_PREPARED_STATEMENTS=False), serving.execute_wrapper(take):
+        receipt = str(read_rows(caller, "dot.big", parse_rows_query(params)).receipt)
+    with serving.cursor() as cursor:
+        text: str = cursor.mogrify(*taken[-1]).decode()
     assert f"'{receipt}'" in text
     return text.replace(f"'{receipt}'", "gen_random_uuid()")
 

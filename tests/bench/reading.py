@@ -23,28 +23,50 @@ from urllib.parse import urlencode, urlsplit
 import httpx
 
 from hub.local import connection, postgres
-from tests.bench.asking import ask, cycle
+from tests.bench.asking import Answered, ask, cycle
+from tests.bench.spending import spent
 from tests.whole.conftest import environment, free_port, started, stopped
 
 ROWS = int(os.environ.get("BENCH_ROWS", "1_000_000"))
-LARGE = 10 * ROWS
+LARGE = int(os.environ.get("BENCH_LARGE", str(10 * ROWS)))
 CLIENTS = 16
 ROUNDS = 3
 SECONDS = float(os.environ.get("BENCH_SECONDS", "5"))
 _FAR = 999
 _PATHS = "/api/v1/datasets/{}/rows"
 _SOME = 2_000
+_PREPARING = 900
+"""Seconds within which all that is read is made."""
 _AGGREGATE = "/api/v1/datasets/dot.big/aggregate?groupby=boolean12&agg=count,sum:decimal10"
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What runs: the hub at ``url``, plain DRF at ``plain``, and each read's statement for ``pgbench``."""
+    """What runs: the hub at ``url``, plain DRF at ``plain``, and each read's statement for ``pgbench``.
+
+    Both have a process that started their web server's, and one PostgreSQL.
+    """
 
     url: str
     plain: str
     token: str
     statements: Mapping[str, str]
+    web: int
+    plain_web: int
+    database: int
+
+
+@dataclass(frozen=True)
+class Round:
+    """What asking for some seconds gave: answers a second, and milliseconds of processor time for each of them."""
+
+    answered: Answered
+    web: float
+    database: float
+
+    @property
+    def spent(self) -> float:
+        return self.web + self.database
 
 
 def bench() -> None:
@@ -54,8 +76,9 @@ def bench() -> None:
         hub = started(data, HUB_RATE_LIMITS="off")
         try:
             made = _prepared(data)
-            with _plain(data, made["table"]) as plain:
-                setting = Setting(hub.url, plain, made["token"], made)
+            with _plain(data, made["table"]) as (plain, web):
+                servers = hub.child("granian"), web, hub.child("bin/postgres")
+                setting = Setting(hub.url, plain, made["token"], made, *servers)
                 _bench_rate(setting, "lookup", "lookups by key", _lookups(_PATHS.format("dot.big") + "/{}"), 0.35, 4)
                 _bench_rate(setting, "page", "pages of 100", lambda: _PATHS.format("dot.big"), 0.45, 5)
             _bench_depth(setting)
@@ -71,17 +94,30 @@ def _bench_rate(setting: Setting, name: str, title: str, paths: Callable[[], str
     plain_paths = _lookups("/rows?id={}") if name == "lookup" else lambda: "/rows"
     hubs, alone, drf = [], [], []
     for seconds in (1.0, *[SECONDS] * ROUNDS):
-        hubs.append(ask(setting.url, setting.token, paths, CLIENTS, seconds))
+        hubs.append(_round(setting, setting.url, setting.web, paths, seconds))
         alone.append(_pgbench(setting.statements[name], CLIENTS, seconds))
-        drf.append(ask(setting.plain, setting.token, plain_paths, CLIENTS, seconds).rate)
-    rate, reference, plain = (statistics.median(rates[1:]) for rates in ([one.rate for one in hubs], alone, drf))
-    middle = sorted(hubs[1:], key=lambda one: one.p99 / one.p50)[ROUNDS // 2]
+        drf.append(_round(setting, setting.plain, setting.plain_web, plain_paths, seconds))
+    rate, plain = (statistics.median(one.answered.rate for one in rounds[1:]) for rounds in (hubs, drf))
+    reference = statistics.median(alone[1:])
+    middle = sorted((one.answered for one in hubs[1:]), key=lambda one: one.p99 / one.p50)[ROUNDS // 2]
+    ours, theirs = (sorted(rounds[1:], key=lambda one: one.spent)[ROUNDS // 2] for rounds in (hubs, drf))
     print(
         f"{title:15} {rate:6.0f}/s  {rate / reference:4.0%} of pgbench -M simple"
         f" {reference:.0f}/s (at least {share:.0%})"
         f"  {rate / plain:4.1f} x DRF {plain:.0f}/s (at least {times} x)"
         f"  p99 {middle.p99 * 1e3:.1f} ms = {middle.p99 / middle.p50:.1f} x p50 {middle.p50 * 1e3:.1f} ms (at most 5 x)"
     )
+    print(
+        f"{'':15} processor time: {ours.spent:.2f} ms (web {ours.web:.2f}, PostgreSQL {ours.database:.2f}),"
+        f" DRF {theirs.spent:.2f} ms ({theirs.web:.2f}, {theirs.database:.2f}) = {theirs.spent / ours.spent:.1f} x"
+    )
+
+
+def _round(setting: Setting, url: str, web: int, paths: Callable[[], str], seconds: float) -> Round:
+    before = spent(web), spent(setting.database)
+    answered = ask(url, setting.token, paths, CLIENTS, seconds)
+    after = spent(web), spent(setting.database)
+    return Round(answered, *((end - begin) * 1e3 / max(1, len(answered.times)) for begin, end in zip(before, after)))
 
 
 def _bench_depth(setting: Setting) -> None:
@@ -166,14 +202,16 @@ def _lookups(path: str) -> Callable[[], str]:
 
 def _prepared(data: Path) -> dict[str, Any]:
     argv = [sys.executable, "-m", "tests.bench.readable", str(ROWS), str(LARGE)]
-    done = subprocess.run(argv, env=environment(HUB_DATA=str(data)), stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(
+        argv, env=environment(HUB_DATA=str(data)), stdout=subprocess.PIPE, text=True, check=True, timeout=_PREPARING
+    )
     made: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return made
 
 
 @contextmanager
-def _plain(data: Path, table: str) -> Iterator[str]:
-    """Plain DRF on the hub's web server; answers its address."""
+def _plain(data: Path, table: str) -> Iterator[tuple[str, int]]:
+    """Plain DRF on the hub's web server; its address and its process."""
     port = free_port()
     argv = ["granian", "--interface", "wsgi", "--workers", "2", "--port", str(port), "--log-level", "error"]
     served = subprocess.Popen(
@@ -185,7 +223,7 @@ def _plain(data: Path, table: str) -> Iterator[str]:
         while not _answers(url):
             assert served.poll() is None
             time.sleep(0.2)
-        yield url
+        yield url, served.pid
     finally:
         served.terminate()
         served.wait()

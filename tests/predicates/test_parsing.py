@@ -1,5 +1,7 @@
 """What is a filter and what is not, and where it goes wrong."""
 
+import time
+
 import pytest
 
 from hub.predicates import MAX_BYTES, MAX_DEPTH, FilterError, bind, names, parse, to_text
@@ -62,3 +64,63 @@ def test_length_and_depth_are_bounded() -> None:
         with pytest.raises(FilterError):
             parse(text)
     assert names(parse(" OR ".join(["a = 1"] * 500))) == {"a"}
+
+
+@pytest.mark.parametrize(
+    ("text", "position"),
+    [
+        ("a = ", 4),
+        ("a = 1;", 5),
+        ("  a = 'x", 6),
+        ('"" = 1', 0),
+        ("a = 1.5x", 5),
+        ("(a = 1 OR s = 'x'", 17),
+        ("a IN (1, )", 9),
+        ("a IS NOT 1", 9),
+        ("a NOT = 1", 6),
+        ("a BETWEEN 1 OR 2", 12),
+        ("区 = '浦东' 区", 9),
+        ("s LIKE 5", 7),
+        ("'x' IS NULL", 4),
+        ("a = 1)", 5),
+        ("(" * 33 + "a = 1" + ")" * 33, 32),
+        ("NOT " * 33 + "a = 1", 128),
+        ("on = DATE('2020-02-30') AND", 10),
+    ],
+)
+def test_a_fault_is_told_with_its_place(text: str, position: int) -> None:
+    with pytest.raises(FilterError) as refused:
+        parse(text)
+
+    assert refused.value.position == position
+    assert f"(character {position})" in refused.value.message
+
+
+def test_a_word_is_reserved_in_capitals_and_small_letters_alone() -> None:
+    assert names(parse("is_ = 1 AND date = 2 OR CaseI IS NOT nUlL AND iſ IN (3)")) == {"is_", "date", "CaseI", "iſ"}
+    assert to_text(parse("'x' NoT LiKe caseI('y') aNd tRUE")) == "'x' NOT LIKE CASEI('y') AND TRUE = TRUE"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a=1 or " * 1160 + "or",
+        "a IN (" + "12," * 2720 + ")",
+        "NOT " * 30 + "a = 1 AND " * 800,
+        "a = '" + "''" * 4090,
+        '"' * 8191,
+        " " * 8190 + "%",
+        "CASEI(s)=CASEI('x')AND " * 350,
+        "a = 1" + "e1" * 4000,
+    ],
+)
+def test_a_wrong_filter_of_the_greatest_length_is_refused_at_once(text: str) -> None:
+    assert len(text) <= MAX_BYTES
+    times = []
+    for _ in range(5):
+        began = time.process_time()
+        with pytest.raises(FilterError):
+            parse(text)
+        times.append(time.process_time() - began)
+
+    assert min(times) < 0.04  # it takes less than 10 ms on a processor of its own

@@ -80,7 +80,7 @@ def _value(value: Value, resolve: Resolve) -> Sql:
         case CaseI(inner):
             return "(lower((" + _value(inner, resolve) + ') COLLATE "pg_c_utf8") COLLATE "C")'
         case Literal(content, type_):
-            return Sql(f"(%s){_cast(type_)}", (_parameter(content),))
+            return Sql(f"(%s){_cast(type_)}", (parameter(content),))
     raise TypeError(f"no SQL for {type(value).__name__}")
 
 
@@ -101,6 +101,6 @@ def _cast(type_: FieldType) -> str:
     raise TypeError(f"no literal has the type {type_}")
 
 
-def _parameter(content: Any) -> Any:
-    """Datetimes are stored in UTC without a zone."""
+def parameter(content: Any) -> Any:
+    """What stands for a literal's value in a statement: datetimes are stored in UTC without a zone."""
     return content.replace(tzinfo=None) if getattr(content, "tzinfo", None) is not None else content
