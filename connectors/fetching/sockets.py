@@ -3,6 +3,7 @@
 import ssl
 import time
 from collections.abc import Iterable
+from functools import cache
 from typing import Any, Final
 
 import httpcore
@@ -83,12 +84,18 @@ class _Stream(httpcore.NetworkStream):
         return self._stream.get_extra_info(info)
 
 
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Who vouches for servers, read once: it takes longer than many a request."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class GuardedTransport(httpx.HTTPTransport):
     """httpx's own transport over our backend, for which its constructor has no parameter."""
 
     def __init__(self, reach: Reach, backend: httpcore.NetworkBackend | None = None) -> None:
         self._pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(trust_env=False),
+            ssl_context=_trusted(),
             max_connections=4,
             keepalive_expiry=30.0,
             network_backend=backend or GuardedBackend(reach),
