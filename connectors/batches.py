@@ -15,6 +15,8 @@ BATCH_REJECTS: Final = 1000
 WAITS_SECONDS = 5.0
 _NULS: Final = MISSING.count("\0")
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+_NUL: Final = "nul", "A value holds the character NUL, which cannot be stored."
+_HALF: Final = "surrogate", "A value holds half of a character (a lone surrogate), as of a text that was cut."
 
 Cells = Sequence[str]
 Record = tuple[int, Cells] | Reject
@@ -63,10 +65,8 @@ def batches(
             if absent and not absent.keys().isdisjoint(cells):
                 cells = [absent.get(cell, cell) for cell in cells]
             line = _line(cells)
-            if line is None:
-                waiting.rejects.append(
-                    Reject(position, "nul", "A value holds the character NUL, which cannot be stored.", tuple(cells))
-                )
+            if line is None or not _is_text(line):
+                waiting.rejects.append(Reject(position, *(_NUL if line is None else _HALF), tuple(cells)))
                 continue
             waiting.lines.append(f"{position}\t{line}\n")
             waiting.size += len(line)
@@ -147,6 +147,13 @@ def _line(cells: Cells) -> str | None:
             return None
         line = line.replace(MISSING, "\\N")
     return line
+
+
+def _is_text(line: str) -> bool:
+    try:
+        return line.isascii() or bool(line.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def picker(places: Sequence[int], width: int) -> Callable[[Cells], Cells] | None:

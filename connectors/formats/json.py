@@ -45,13 +45,17 @@ def parse(document: bytes | str) -> Any:
 def dig(document: Any, path: str) -> Any:
     """What lies at a dotted path of an object, itself for an empty path; raises ``LookupError``."""
     for step in path.split(".") if path else ():
-        if isinstance(document, list) and step.isdecimal():
-            document = document[int(step)]
-        elif isinstance(document, Mapping):
-            document = document[step]
-        else:
-            raise LookupError(step)
+        document = inside(document, step)
     return document
+
+
+def inside(document: Any, step: str) -> Any:
+    """What an object has by that name, or a list by that number; raises ``LookupError``."""
+    if isinstance(document, list) and step.isdecimal():
+        return document[int(step)]
+    if isinstance(document, Mapping):
+        return document[step]
+    raise LookupError(step)
 
 
 def text(value: Any) -> str:
@@ -131,24 +135,27 @@ def lines(records: Sequence[Any], keys: Sequence[str], first: int = 1) -> Iterat
         if copied is None:
             yield from cells(some, keys, first + start)
         else:
-            yield Lines(copied.encode(), len(some))
+            yield Lines(copied, len(some))
 
 
-def _copied(records: Sequence[Any], pick: Callable[[Any], Sequence[Any]], width: int, first: int) -> str | None:
+def _copied(records: Sequence[Any], pick: Callable[[Any], Sequence[Any]], width: int, first: int) -> bytes | None:
     others = _TEXTS
     try:
         rows = [
             f"{place}\t" + "\t".join([v if v.__class__ is str else others[v.__class__](v) for v in pick(record)]) + "\n"
             for place, record in enumerate(records, first)
         ]
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, RecursionError):
         return None
     text = "".join(rows)
     is_plain = "\\" not in text and "\r" not in text and text.count("\n") == len(rows)
     if not is_plain or text.count("\t") != width * len(rows):
         return None
     text = text.replace(MISSING, "\\N").replace(f"\t{_NUMBER}", "\t")
-    return None if "\0" in text else text
+    try:
+        return None if "\0" in text else text.encode()
+    except UnicodeEncodeError:
+        return None
 
 
 def _picker(keys: Sequence[str]) -> Callable[[Any], Sequence[Any]]:
