@@ -15,6 +15,8 @@ BATCH_REJECTS: Final = 1000
 WAITS_SECONDS = 5.0
 _NULS: Final = MISSING.count("\0")
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+_NUL: Final = "nul", "A value holds the character NUL, which cannot be stored."
+_HALF: Final = "surrogate", "A value holds half of a character (a lone surrogate), as of a text that was cut."
 
 Cells = Sequence[str]
 Record = tuple[int, Cells] | Reject
@@ -69,8 +71,7 @@ def batches(
                 cells = [absent.get(cell, cell) for cell in cells]
             line = _line(cells)
             if line is None:
-                message = "A value holds the character NUL, which cannot be stored."
-                waiting.reject(Reject(position, "nul", message, tuple(cells)))
+                waiting.reject(Reject(position, *_NUL, tuple(cells)))
                 continue
             waiting.lines.append(f"{position}\t{line}\n")
             waiting.size += len(line)
@@ -154,9 +155,9 @@ class _Waiting:
             line.encode()
             return True
         except UnicodeEncodeError:
-            position, *cells = line.encode(errors="replace").decode().rstrip("\n").split("\t")
-            message = "A value holds half of a character, which cannot be stored."
-            self.rejects.append(Reject(int(position), "encoding", message, tuple(cells)))
+            position, *texts = line.encode(errors="replace").decode().rstrip("\n").split("\t")
+            cells = (MISSING if text == "\\N" else text for text in texts)
+            self.rejects.append(Reject(int(position), *_HALF, tuple(cells)))
             return False
 
 

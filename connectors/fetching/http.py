@@ -93,23 +93,27 @@ class Http:
 
     def get(self, url: httpx.URL | str, max_bytes: int) -> Answer:
         """The whole answer at ``url`` (relative to the source's own); raises ``SourceError``."""
-        return self._patiently(lambda: self._read(self.url.join(url), max_bytes))
+        return self._patiently(lambda: self._read(self._at(url), max_bytes))
 
     def download(self, url: httpx.URL | str, into: BinaryIO, max_bytes: int) -> str:
         """Pour the body at ``url`` into a seekable file, and give its content type."""
-        return self._patiently(lambda: self._pour(self.url.join(url), into, max_bytes))
+        return self._patiently(lambda: self._pour(self._at(url), into, max_bytes))
 
     def head(self, url: httpx.URL | str) -> httpx.Headers:
         """What the server tells of ``url`` without sending it; nothing where it tells only with the body."""
-        return self._patiently(lambda: self._told(self.url.join(url)))
+        return self._patiently(lambda: self._told(self._at(url)))
 
     def probe(self, url: httpx.URL | str) -> None:
         """See at once that ``url`` answers and lets us in, without its body; raises ``SourceError``."""
         try:
-            with self._opened(self.url.join(url)):
+            with self._opened(self._at(url)):
                 return
         except _Again as again:
             raise again.error from again
+
+    def _at(self, url: httpx.URL | str) -> httpx.URL:
+        found = httpx.URL(url)
+        return found if found.is_absolute_url else self.url.join(found)
 
     def _read(self, url: httpx.URL, max_bytes: int) -> Answer:
         with self._opened(url) as response:
@@ -220,9 +224,10 @@ def _chunks(response: httpx.Response, max_bytes: int) -> Iterator[bytes]:
 
 
 def _check_status(response: httpx.Response) -> None:
-    status, where = response.status_code, place(response.url)
+    status = response.status_code
     if status in (200, 203):
         return
+    where = place(response.url)
     if status in (401, 403, 407):
         raise SourceRefused(
             f"{where} refused access (HTTP {status}).",

@@ -9,7 +9,7 @@ import httpx
 
 from connectors.base import JsonSchema
 from connectors.fetching.http import Answer, place
-from connectors.formats import json
+from connectors.formats import json, tokens
 from hub.errors import SourceMalformed, SourceMissing
 
 MAX_PAGES: Final = 100_000
@@ -46,7 +46,7 @@ PAGING_SCHEMA: JsonSchema = {
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One answer, its parsed document, the records in it, and where to go on after it; None after the last."""
+    """One answer, its document opened, the records in it, and where to go on after it; None after the last."""
 
     answer: Answer
     document: Any
@@ -127,7 +127,7 @@ def _following(page: Page, url: str, params: Params, paging: Mapping[str, Any]) 
     if kind == "link":
         return str(page.answer.url.join(page.answer.next_link)) if page.answer.next_link else ""
     try:
-        value = json.dig(page.document, paging.get("field", kind))
+        value = tokens.dig(page.document, paging.get("field", kind))
     except LookupError:
         return ""
     if not isinstance(value, str) or not value:

@@ -48,13 +48,17 @@ def parse(document: bytes | str) -> Any:
 def dig(document: Any, path: str) -> Any:
     """What lies at a dotted path of an object, itself for an empty path; raises ``LookupError``."""
     for step in path.split(".") if path else ():
-        if isinstance(document, list) and step.isdecimal():
-            document = document[int(step)]
-        elif isinstance(document, Mapping):
-            document = document[step]
-        else:
-            raise LookupError(step)
+        document = inside(document, step)
     return document
+
+
+def inside(document: Any, step: str) -> Any:
+    """What an object has by that name, or a list by that number; raises ``LookupError``."""
+    if isinstance(document, list) and step.isdecimal():
+        return document[int(step)]
+    if isinstance(document, Mapping):
+        return document[step]
+    raise LookupError(step)
 
 
 def text(value: Any) -> str:
@@ -144,7 +148,7 @@ def _copied(records: Sequence[Any], pick: Callable[[Any], Sequence[Any]], width:
             f"{place}\t" + "\t".join([v if v.__class__ is str else others[v.__class__](v) for v in pick(record)]) + "\n"
             for place, record in enumerate(records, first)
         ]
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, RecursionError):
         return None
     text = "".join(rows)
     is_plain = "\\" not in text and "\r" not in text and text.count("\n") == len(rows)

@@ -1,7 +1,8 @@
 """The kind ``rest``: records from a JSON API, page after page, every digit kept."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain, islice
 from typing import Any, ClassVar, Final
@@ -12,7 +13,7 @@ from connectors.batches import Lines, Mark, Record, batches
 from connectors.columns import check_width, field_names
 from connectors.fetching.http import Answer, Http, basic, bearer, place
 from connectors.fetching.paging import PAGING_SCHEMA, Page, pages
-from connectors.formats import json
+from connectors.formats import json, tokens
 from hub.errors import SourceMalformed, SourceMissing, SourceRefused
 
 MAX_PAGE: Final = 32 << 20
@@ -94,14 +95,16 @@ class Rest(Connector):
         """The answer at the source's own address, if it holds records; an API cannot list its paths."""
         with self._http() as http:
             answer = http.get(self.config["url"], MAX_PAGE)
-        document = _parsed(answer)
+        with _json_of(answer):
+            document = json.parse(answer.body)
         for path in _lists(document):
             yield _found(answer, {"records": path} if path else {}, json.dig(document, path))
 
     def describe(self, select: Mapping[str, Any]) -> Found:
         with self._http() as http:
             page = next(self._pages(http, Extract(select)))
-        return _found(page.answer, select, page.records)
+        with _json_of(page.answer):
+            return _found(page.answer, select, tokens.values(page.records))
 
     def is_incremental(self, select: Mapping[str, Any]) -> bool:
         return bool(select.get("since"))
@@ -113,7 +116,8 @@ class Rest(Connector):
             first = _first(found, is_going_on=bool(state))
             if first is None:
                 return
-            offered = json.keys_of(first.records)
+            with _json_of(first.answer):
+                offered = tokens.keys_of(first.records)
             check_width(offered, place(first.answer.url))
             keys = json.keys_for(extract.columns, offered) if extract.columns else offered
             keys = tuple(state.get("keys", keys))
@@ -138,8 +142,10 @@ class Rest(Connector):
 
         def fetch(address: str) -> Page:
             answer = http.get(address, MAX_PAGE)
-            document = _parsed(answer)
-            return Page(answer, document, _rows(answer, document, select.get("records", "")))
+            json.check_weight(answer.body, place(answer.url))
+            with _json_of(answer):
+                document = tokens.parse(answer.body)
+                return Page(answer, document, _rows(answer, document, select.get("records", "")))
 
         onward = (extract.resume or {}).get("onward")
         return pages(fetch, url + select.get("path", ""), params, self.config.get("paging"), onward)
@@ -177,7 +183,8 @@ def _first(found: Iterator[Page], *, is_going_on: bool) -> Page | None:
 def _records(first: Page, others: Iterator[Page], keys: tuple[str, ...], done: int) -> Iterator[Lines | Record | Mark]:
     """The records of all pages, numbered after the first ``done``, with a mark between two pages."""
     for page in chain([first], others):
-        yield from json.lines(page.records, keys, done + 1)
+        with _json_of(page.answer):
+            yield from tokens.lines(page.records, keys, done + 1)
         done += len(page.records)
         if page.onward is not None:
             yield Mark({"onward": page.onward, "done": done, "keys": keys})
@@ -187,17 +194,18 @@ def _param(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _parsed(answer: Answer) -> Any:
-    json.check_weight(answer.body, place(answer.url))
+@contextmanager
+def _json_of(answer: Answer) -> Iterator[None]:
+    """Say what it means for the source where reading the answer finds that it is no JSON."""
     try:
-        return json.parse(answer.body)
+        yield
     except json.NotJson as error:
         raise json.not_json(place(answer.url), answer.media_type) from error
 
 
 def _rows(answer: Answer, document: Any, path: str) -> list[Any]:
     try:
-        rows = json.dig(document, path)
+        rows = tokens.dig(document, path)
     except LookupError:
         rows = None
     if not isinstance(rows, list):
@@ -215,7 +223,7 @@ def _lists(document: Any, path: str = "", depth: int = 2) -> Iterator[str]:
             yield from _lists(value, f"{path}.{key}" if path else key, depth - 1)
 
 
-def _found(answer: Answer, select: Mapping[str, Any], records: list[Any]) -> Found:
+def _found(answer: Answer, select: Mapping[str, Any], records: Sequence[Any]) -> Found:
     keys = json.keys_of(records)
     rows = [record[1] for record in islice(json.cells(records, keys), infer.SAMPLE) if isinstance(record, tuple)]
     name = answer.url.path.strip("/").rpartition("/")[2] or answer.url.host

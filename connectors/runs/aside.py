@@ -54,4 +54,4 @@ def _text_of(cells: tuple[str, ...]) -> str | None:
     if not cells:
         return None
     text = cells[0] if len(cells) == 1 else written(None if cell == MISSING else cell for cell in cells)
-    return text.replace("\0", _NUL_SHOWN)
+    return text.replace("\0", _NUL_SHOWN).encode(errors="replace").decode()

@@ -58,7 +58,8 @@ class Bounds:
                 f"{rejected} of {read} rows break the dataset's contract, more than {self.terms.max_rejects:.1%}.",
                 code="too-many-rejects",
                 difference={"rejected": rejected, "read": read},
-                hint=f"Nothing was changed. {_LOOK}, and sync again; or release the run, and the good rows come in.",
+                hint=f"Nothing was changed. {_LOOK}, and sync again; or let the run go on (release it), and the good "
+                "rows come in.",
             )
 
     def check_columns(self, drift: Drift) -> None:
@@ -84,8 +85,8 @@ class Bounds:
             f"{message}.",
             code="columns-changed",
             difference=drift.difference(),
-            hint=f"{_AGAIN} and sync again; or release the run: what is new comes in, hidden until somebody "
-            "classifies it, and what is gone has no values.",
+            hint=f"{_AGAIN} and sync again; or let the run go on (release it): what is new comes in, hidden until "
+            "somebody classifies it, and what is gone has no values.",
         )
 
     def check_shrinkage(self, before: int, after: int) -> None:
@@ -96,7 +97,8 @@ class Bounds:
                 f"The dataset would go from {before} rows to {after}.",
                 code="shrinks-too-much",
                 difference={"before": before, "after": after, "gone": before - after},
-                hint="Nothing was changed. If the source is right, release the run; else correct it and sync again.",
+                hint="Nothing was changed. If the source is right, let the run go on (release it); else correct it and "
+                "sync again.",
             )
 
     def _widened(self, code: str, part: str, whole: str, share: Decimal) -> Decimal:

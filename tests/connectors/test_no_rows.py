@@ -42,6 +42,7 @@ def objects(*others: str) -> bytes:
         ("things.xlsx", sheet(), "cells", f'2,"a, b",{AT},more'),
         ("things.ndjson", objects('{"id": 2,'), "not-json", '{"id": 2,'),
         ("things.ndjson", objects('[2, 1.50, "b"]'), "not-an-object", '[2,1.50,"b"]'),
+        ("things.ndjson", objects('{"id": 2, "name": "a\\ud83d"}'), "surrogate", "2,a?,"),
     ],
 )
 def test_record_is_kept_as_it_came(

@@ -1,14 +1,17 @@
 """The page of a run: what a held one would change, and the two words with which a person ends its waiting."""
 
+from datetime import UTC, datetime
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from connectors.commands import register_source, register_stream
-from connectors.models import Run
+from connectors.models import Run, Stream
 from hub.accounts.caller import HUB
 from hub.accounts.commands import make_team
 from hub.catalog.models import Dataset
+from hub.store.tables import ensure_relation
 
 from .conftest import SignedIn
 
@@ -51,6 +54,24 @@ def test_others_see_no_buttons_and_decide_nothing(held: Run, signed_in: SignedIn
     assert signed_in("city", "publisher").post(address).status_code == 404
     held.refresh_from_db()
     assert held.status == "held"
+
+
+def test_failed_run_says_what_readers_have_and_when_the_next_is(held: Run, signed_in: SignedIn) -> None:
+    browser, address = signed_in("water", "publisher"), reverse("run", args=[held.pk])
+    Run.objects.update(status="failed", finished_at=datetime(2026, 1, 2, 3, 4, tzinfo=UTC))
+    first = browser.get(address).content.decode()
+    relation = ensure_relation(held.stream.dataset)
+    relation.version, relation.synced_at = 3, datetime(2026, 1, 1, 6, 30, tzinfo=UTC)
+    relation.save()
+    Stream.objects.update(schedule="0 5 * * *", next_due_at=datetime(2026, 1, 3, 5, tzinfo=UTC))
+
+    second = browser.get(address).content.decode()
+
+    assert "The dataset has no rows yet." in first
+    assert "the stream has no schedule" in first
+    assert "Readers go on with version 3 of 2026-01-01 06:30:00 UTC." in second
+    assert "2026-01-03 05:00:00 UTC" in second
+    assert "no schedule" not in second
 
 
 def test_word_that_there_is_not_is_no_page(held: Run, signed_in: SignedIn) -> None:

@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
 
 from connectors.commands import drop_run, release_run
-from connectors.models import Run
+from connectors.models import Run, Upload
 from connectors.permissions import require_loader
 from connectors.queries import pace_of
 from connectors.rejects import owns_records
@@ -19,7 +19,7 @@ from connectors.uploads import bring_file, retry_records
 from hub.accounts.caller import Caller
 from hub.errors import FieldError, HubError, Invalid
 from hub.query.catalogue import visible_datasets
-from hub.store.models import Quarantined, Rejected
+from hub.store.models import Quarantined, Rejected, Relation
 from hub.web.member import acts_on, for_members, may
 from hub.web.sentences import said
 
@@ -50,6 +50,8 @@ def run(request: HttpRequest, caller: Caller, id: UUID) -> HttpResponseBase:
     page = {
         "run": thing,
         "pace": pace_of(thing),
+        "is_uploaded": Upload.objects.filter(run=thing.pk).exists(),
+        "standing": Relation.objects.filter(dataset=thing.stream.dataset_id).first(),
         "rejects": rejects,
         "owns": owns,
         "may_retry": owns and _is_kept(thing) and may(require_loader, caller, thing.stream),

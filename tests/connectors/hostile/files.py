@@ -132,7 +132,7 @@ FILES = [
     HostileFile("NUL in a name", "a.csv", "source-no-column", b"id,na\0me,at\n1,a,2020-01-01T00:00:00Z\n"),
     HostileFile("NULs", "a.csv", "too-many-rejects", _rows("{n},a\0b," + _TIME + "\n"), rule="nul"),
     HostileFile("half characters", "a.ndjson", "too-many-rejects",
-                _rows('{{"id": {n}, "name": "\\ud800", "at": null}}\n', b""), rule="encoding"),
+                _rows('{{"id": {n}, "name": "\\ud800", "at": null}}\n', b""), rule="surrogate"),
     HostileFile("2^63", "a.csv", "too-many-rejects", _rows("9223372036854775808,n{n}," + _TIME + "\n"), rule="type"),
     HostileFile("year 10000", "a.csv", "too-many-rejects", _rows("{n},a,10000-01-01T00:00:00Z\n"), rule="type"),
     HostileFile("NaN", "a.csv", "too-many-rejects", _rows("{n},NaN\n", b"id,value\n"), rule="type", fields=NUMBERS),
