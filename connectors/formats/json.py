@@ -192,13 +192,19 @@ def open_table(file: BinaryIO, options: Options) -> Table:
 def open_lines(file: BinaryIO, options: Options) -> Table:
     """A file with one JSON object a line."""
     file.seek(0)
-    return _table((_line(line) for line in file if line.strip()), options)
+    return _table((_line(line, options.where) for line in file if line.strip()), options)
 
 
-def _line(line: bytes) -> Any:
+def _line(line: bytes, where: str) -> Any:
     try:
         return parse(line)
     except NotJson as error:
+        if not line.endswith(b"\n"):
+            raise SourceMalformed(
+                f"{where} ends in the middle of a line.",
+                code="source-truncated",
+                hint="The file was cut short. Nothing was loaded.",
+            ) from error
         error.line = line
         return error
 
@@ -209,8 +215,10 @@ def _table(records: Iterator[Any], options: Options) -> Table:
         raise SourceMalformed(f"{options.where} holds no records.", code="source-empty", hint="Nothing was loaded.")
     offered = keys_of(sample)
     check_width(offered, options.where)
-    keys = keys_for(options.wanted, offered) if options.wanted else offered
-    return Table(options.wanted or offered, cells(chain(sample, records), keys))
+    keys = keys_for(options.wanted, offered)
+    # What is not wanted is told too, so that a stream hears of new columns.
+    others = tuple(key for key in offered if key not in keys)
+    return Table((*options.wanted, *others), cells(chain(sample, records), (*keys, *others)))
 
 
 def check_weight(document: bytes, where: str) -> None:

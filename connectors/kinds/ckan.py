@@ -9,7 +9,7 @@ import httpx
 from connectors import infer
 from connectors.base import LIMITS_SCHEMA, Batch, CannotResume, Column, Connector, Extract, Found, JsonSchema, Limits
 from connectors.batches import Lines, Mark, Record, batches
-from connectors.columns import field_names
+from connectors.columns import field_names, picks
 from connectors.fetching.http import Http, place
 from connectors.formats import json
 from hub.errors import SourceDown, SourceError, SourceMalformed, SourceMissing
@@ -99,6 +99,7 @@ class Ckan(Connector):
             first = _page(http, resource, 0, 0)
             offered = tuple(field["id"] for field in first["fields"] if field["id"] != _NUMBER)
             names = extract.columns or field_names(offered)
+            picks(names, offered, f"The table {resource}")  # a row says nothing of a column that has gone
             keys = json.keys_for(names, offered)
             had = {
                 name: _HUB_TYPES.get(field["type"], "string")

@@ -26,6 +26,7 @@ import pyarrow.parquet as parquet
 import xlsxwriter
 
 from hub.local import connection, postgres
+from tests.bench import foreign
 
 ROWS = 1_000_000
 ROUNDS = 3
@@ -76,9 +77,15 @@ def main(rows: int = int(os.environ.get("BENCH_ROWS", ROWS))) -> None:
 def measure(rows: int) -> None:
     with tempfile.TemporaryDirectory(prefix="hub-bench-") as folder, engine(Path(folder)):
         fill("things", rows)
-        with served(Path(folder) / "served", min(rows, 200_000)) as url:
-            child("prepare", url)
+        with (
+            served(Path(folder) / "served", min(rows, 200_000)) as url,
+            foreign.started(Path(folder) / "served", tuple(FIELDS)) as port,
+        ):
+            child("prepare", url, str(port))
             first = _measure_first_loads(rows)
+            alone, loads = foreign.measure_taps(Path(folder) / "served", load)
+            ratio = f"{_seconds(loads) / alone:.2f} x alone"
+            _print(f"first load from a Singer tap, {_seconds(loads):.2f} s", ratio, "1.3 x", loads)
         _measure_replace(rows, first)
         _measure_growth(rows, first)
 
@@ -91,9 +98,12 @@ def _measure_first_loads(rows: int) -> float:
     packed: list[Load] = []
     columns: list[Load] = []
     pages: list[Load] = []
+    others: list[Load] = []
     for _ in range(ROUNDS):
         copies.append(copied_through())
-        for name, into in zip(("things", "file", "gz", "parquet", "rest"), (loads, files, packed, columns, pages)):
+        for name, into in zip(
+            ("things", "file", "gz", "parquet", "rest", "mysql"), (loads, files, packed, columns, pages, others)
+        ):
             into.append(load(name))
     copy, first = statistics.median(copies), _seconds(loads)
     print(f"{rows} rows by COPY | COPY, unchecked and without index: {copy:.2f} s")
@@ -106,6 +116,8 @@ def _measure_first_loads(rows: int) -> float:
     )
     ratio = f"{_seconds(columns) / copy:.2f} x COPY"
     _print(f"first load of Parquet, {_seconds(columns):.2f} s", ratio, "2.0 x", columns, ARROW_MB)
+    ratio = f"{_seconds(others) / copy:.2f} x COPY"
+    _print(f"first load from MariaDB, {_seconds(others):.2f} s", ratio, "4.0 x", others)
     speed = statistics.median(each["rows"] / each["seconds"] for each in pages)
     _print(f"first load of JSON in pages of {PAGE}", f"{speed:,.0f} rows/s", "50,000 rows/s", pages)
     book = load("xlsx")

@@ -8,6 +8,7 @@ from typing import Any
 import django
 
 from hub.local import postgres
+from tests import mariadb
 from tests.bench.intake import FIELDS, PAGE, SOURCE
 from tests.peak import Peak
 
@@ -19,11 +20,13 @@ _SELECTS = {
     "parquet": ("web", {"path": "things.parquet"}, "replace"),
     "xlsx": ("web", {"path": "things.xlsx", "missing": [""]}, "replace"),
     "rest": ("api", {"path": "things"}, "replace"),
+    "mysql": ("mariadb", {"table": "things"}, "replace"),
+    "tap": ("tap", {"stream": "things"}, "replace"),
 }
 
 
-def prepare(url: str) -> dict[str, Any]:
-    """An agency and its sources: the database, and the server at ``url``."""
+def prepare(url: str, port: str) -> dict[str, Any]:
+    """An agency and its sources: the database, the server at ``url``, the MariaDB at ``port`` and a tap."""
     from connectors.commands import register_source
     from hub.accounts.caller import HUB
     from hub.accounts.models import Agency
@@ -33,11 +36,14 @@ def prepare(url: str) -> dict[str, Any]:
     agency = Agency.objects.create(code="met", name="Weather")
     server = postgres.environment()
     database = {"host": server["PGHOST"], "database": SOURCE, "user": server["PGUSER"]}
+    mysql = {"host": "127.0.0.1", "port": int(port), "database": "registry", "user": "hub_reader"}
     paging = {"kind": "page", "size": PAGE, "size_param": "size"}
     for key, kind, config, secrets in (
         ("database", "postgres", database, {"password": server["PGPASSWORD"]}),
         ("web", "file", {"url": url}, {}),
         ("api", "rest", {"url": url, "paging": paging}, {}),
+        ("mariadb", "mysql", mysql, {"password": mariadb.PASSWORD}),
+        ("tap", "singer", {"tap": "things"}, {}),
     ):
         config = {**config, "allow_loopback": True}
         register_source(actor=HUB, key=key, agency=agency, kind=kind, config=config, secrets=secrets)

@@ -4,17 +4,18 @@ import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 import pymysql
 from pymysql.connections import Connection
 from pymysql.constants import CR, ER
 
-from connectors.base import LIMITS_SCHEMA, Batch, Connector, Extract, Found, JsonSchema, Limits
+from connectors.base import LIMITS_SCHEMA, Batch, CannotResume, Connector, Extract, Found, JsonSchema, Limits
 from connectors.batches import batches
 from connectors.columns import field_names, picks
 from connectors.fetching.reach import Reach
-from connectors.kinds.mysql.relations import TABLES, columns_of, found, lines, name_of, statement
+from connectors.kinds.mysql.relations import TABLES, can_go_on, columns_of, found, from_on, lines, name_of, statement
 from hub.errors import SourceDown, SourceError, SourceMalformed, SourceMissing, SourceRefused
 
 _CONNECT_SECONDS: Final = 10
@@ -97,16 +98,20 @@ class Mysql(Connector):
         with self._connected(_READ_SECONDS, extract.select) as connection:
             offered = columns_of(connection, extract.select)
             titles, where = tuple(column.title for column in offered), name_of(extract.select)
-            chosen = [offered[place] for place in picks(extract.columns or titles, titles, where)]
-            cursor, values = None, []
+            places = picks(extract.columns or titles, titles, where)
+            words, resume = statement([offered[place] for place in places], extract.select), extract.resume or {}
+            values: list[str] = []
+            ordered = None
             if extract.cursor is not None:
-                cursor = offered[picks((extract.cursor,), titles, where)[0]]
-                values = [extract.since] * 2
+                (at,) = picks((extract.cursor,), titles, where)
+                words, values = from_on(words, offered[at], extract.since, resume.get("after"))
+                ordered = places.index(at) if at in places and can_go_on(offered[at]) else None
+            if ordered is None and resume:
+                raise CannotResume
             had = dict(zip(field_names(titles), (column.type for column in offered), strict=True))
             names = extract.columns or field_names(titles)
-            records = lines(connection, statement(chosen, extract.select, cursor), values)
-            for batch in batches(names, records, most=extract.most):
-                yield Batch(names, batch.copy, batch.count, rejects=batch.rejects, offered=had)
+            for batch in batches(names, lines(connection, words, values, ordered, resume), most=extract.most):
+                yield replace(batch, positioned=False, offered=had)
 
     @contextmanager
     def _connected(self, seconds: int, select: Mapping[str, Any] | None = None) -> Iterator[Connection]:

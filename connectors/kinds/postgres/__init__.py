@@ -12,7 +12,6 @@ from connectors.base import LIMITS_SCHEMA, Batch, CannotResume, Connector, Extra
 from connectors.columns import field_names, picks
 from connectors.fetching.reach import Reach
 from connectors.kinds.postgres.relations import (
-    by_value,
     can_go_on,
     checked,
     columns_of,
@@ -23,6 +22,7 @@ from connectors.kinds.postgres.relations import (
     name_of,
     relation,
 )
+from connectors.order import by_value
 from hub.errors import SourceDown, SourceError, SourceMissing, SourceRefused
 
 _CONNECT_SECONDS: Final = 10

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from connectors import infer
 from connectors.base import LIMITS_SCHEMA, Batch, Connector, Extract, Found, JsonSchema
 from connectors.batches import batches
-from connectors.columns import field_names
+from connectors.columns import field_names, picks
 from connectors.formats import json
 from connectors.kinds.singer.messages import Messages, entry_of, found, selecting
 from connectors.kinds.singer.tap import TAPS, Tap, programs
@@ -87,6 +87,7 @@ class Singer(Connector):
             entry = entry_of(catalog, extract.select)
             offered = tuple(entry["schema"]["properties"])
             names = extract.columns or field_names(offered)
+            picks(names, offered, f"The tap's stream {extract.select['stream']}")  # a record leaves out what it likes
             keys = json.keys_for(names, offered)
             had = dict.fromkeys(field_names(offered), "")
             with tap.running(selecting(catalog, extract.select), extract.state or {}) as heard:

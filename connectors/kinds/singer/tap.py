@@ -1,5 +1,6 @@
 """A Singer tap as a child of the hub's: started with its settings in files, heard line by line, and ended."""
 
+import fcntl
 import json
 import os
 import resource
@@ -91,6 +92,9 @@ class Tap:
             stderr=subprocess.DEVNULL,  # what it tells there may hold secrets and rows
             start_new_session=True,
         )
+        assert process.stdout is not None
+        with suppress(OSError):  # a larger pipe, where the system gives one: the tap waits less often
+            fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, _CHUNK)
         with suppress(ProcessLookupError):
             resource.prlimit(process.pid, resource.RLIMIT_AS, (_MAX_MEMORY, _MAX_MEMORY))
         with process:

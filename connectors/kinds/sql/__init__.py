@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -11,16 +12,23 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, NoSuchTableError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from connectors.base import LIMITS_SCHEMA, Batch, Connector, Extract, Found, JsonSchema, Limits
+from connectors.base import LIMITS_SCHEMA, Batch, CannotResume, Connector, Extract, Found, JsonSchema, Limits
 from connectors.batches import batches
 from connectors.columns import field_names, picks
 from connectors.fetching.disk import Disk
 from connectors.fetching.reach import Reach
-from connectors.kinds.sql.relations import AT_ONCE, columns_of, found, from_on, name_of, records, statement
+from connectors.kinds.sql.relations import (
+    AT_ONCE,
+    FILES,
+    can_go_on,
+    columns_of,
+    found,
+    from_on,
+    name_of,
+    records,
+    statement,
+)
 from hub.errors import SourceDown, SourceError, SourceMalformed, SourceMissing, SourceRefused
-
-_FILES: Final = "sqlite"
-"""The dialect whose database is a file below one of HUB_FILE_ROOTS."""
 
 # What drivers would do by themselves: send files of this machine to a server that asks, look for passwords in them.
 _SAFE: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -103,14 +111,19 @@ class Sql(Connector):
             titles, where = tuple(column.title for column in offered), name_of(extract.select)
             places = picks(extract.columns or titles, titles, where)
             selected = statement([offered[place] for place in places], extract.select)
+            resume, ordered = extract.resume or {}, None
             if extract.cursor is not None:
                 (at,) = picks((extract.cursor,), titles, where)
-                selected = from_on(selected, offered[at], extract.since)
+                dialect = connection.dialect.name
+                selected = from_on(selected, offered[at], extract.since, resume, dialect)
+                ordered = places.index(at) if at in places and can_go_on(offered[at], dialect) else None
+            if ordered is None and resume:
+                raise CannotResume
             names = extract.columns or field_names(titles)
             had = dict.fromkeys(field_names(titles), "")
             rows = connection.execution_options(stream_results=True, max_row_buffer=AT_ONCE).execute(selected)
-            for batch in batches(names, records(rows), most=extract.most):
-                yield Batch(names, batch.copy, batch.count, positioned=True, rejects=batch.rejects, offered=had)
+            for batch in batches(names, records(rows, ordered, resume), most=extract.most):
+                yield replace(batch, offered=had)
 
     @contextmanager
     def _connected(self, select: Mapping[str, Any] | None = None) -> Iterator[sa.Connection]:
@@ -161,7 +174,7 @@ class Sql(Connector):
             ) from error
 
     def _url(self) -> sa.URL:
-        if self.config["dialect"].partition("+")[0] == _FILES:
+        if self.config["dialect"].partition("+")[0] == FILES:
             path = os.path.realpath(self.config["database"])
             Disk({"url": Path(path).as_uri()}, {}).test()
             return sa.URL.create("sqlite", database=Path(path).as_uri(), query={"mode": "ro", "uri": "true"})

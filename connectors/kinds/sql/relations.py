@@ -12,11 +12,15 @@ from sqlalchemy.types import NULLTYPE
 
 from connectors import infer
 from connectors.base import Found
-from connectors.batches import MISSING, Record
+from connectors.batches import MISSING, Mark, Record
 from connectors.columns import check_header, field_names
 
 AT_ONCE: Final = 1000
 _SAMPLED: Final = 200
+FILES: Final = "sqlite"
+"""The dialect whose database is a file below one of HUB_FILE_ROOTS."""
+_TO_THE_DIGIT: Final = frozenset({FILES, "mysql", "mariadb", "postgresql"})
+"""Whose times have no more digits than a driver gives."""
 
 _HUB_TYPES: Final[tuple[tuple[type[sa.types.TypeEngine[Any]], str], ...]] = (
     (sa.Boolean, "boolean"),
@@ -63,15 +67,44 @@ def statement(offered: Sequence[Offered], select: Mapping[str, Any]) -> sa.Selec
     return sa.select(*columns).select_from(relation(select))
 
 
-def from_on(statement: sa.Select[*tuple[Any, ...]], cursor: Offered, since: str | None) -> sa.Select[*tuple[Any, ...]]:
-    """From ``since`` on, its ties included: what came after the last read may carry the same value."""
+def from_on(
+    statement: sa.Select[*tuple[Any, ...]], cursor: Offered, since: str | None, resume: Mapping[str, Any], dialect: str
+) -> sa.Select[*tuple[Any, ...]]:
+    """From ``since`` on, its ties included: what came after the last read may carry the same value.
+
+    Or behind the value of ``resume``; rows without one come first in some databases, and last in others.
+    """
     column: sa.ColumnElement[Any] = sa.column(cursor.title)
-    if since is not None:
-        statement = statement.where(column >= sa.literal(_typed(cursor.type, since)))
+    if resume:
+        beyond = column > sa.literal(_same(cursor.type, resume["after"], dialect))
+        is_left = since is None and not resume["are_empty_first"]
+        statement = statement.where(sa.or_(beyond, column.is_(None)) if is_left else beyond)
+    elif since is not None:
+        statement = statement.where(column >= sa.literal(_earliest(cursor.type, since, dialect)))
     return statement.order_by(column)
 
 
-def _typed(type_: sa.types.TypeEngine[Any], text: str) -> Any:
+def can_go_on(cursor: Offered, dialect: str) -> bool:
+    """Whether two values of the cursor are equal just where their texts are: drivers cut digits off."""
+    exact = (sa.Integer, sa.Date, sa.DateTime) if dialect in _TO_THE_DIGIT else (sa.Integer, sa.Date)
+    return isinstance(cursor.type, exact)
+
+
+def _earliest(type_: sa.types.TypeEngine[Any], text: str, dialect: str) -> Any:
+    """The least value that is ``text``, which the hub has written."""
+    if dialect != FILES or not isinstance(type_, sa.DateTime):
+        return _read(type_, text)
+    # SQLite compares texts, and a time has several: the shortest is before all others.
+    text = text.removesuffix("Z").replace("T", " ")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _same(type_: sa.types.TypeEngine[Any], text: str, dialect: str) -> Any:
+    """The value of which ``text`` came: in SQLite that is the text."""
+    return text if dialect == FILES and not isinstance(type_, sa.Integer) else _read(type_, text)
+
+
+def _read(type_: sa.types.TypeEngine[Any], text: str) -> Any:
     """The text as a driver wants a value of the type."""
     readers: Mapping[type, Any] = {
         int: int,
@@ -86,12 +119,35 @@ def _typed(type_: sa.types.TypeEngine[Any], text: str) -> Any:
         return text
 
 
-def records(rows: "sa.CursorResult[Any]") -> Iterator[Record]:
-    number = 0
+def records(
+    rows: "sa.CursorResult[Any]", place: int | None = None, resume: Mapping[str, Any] | None = None
+) -> Iterator[Record | Mark]:
+    """The rows as cells, numbered behind those before ``resume``.
+
+    With a mark in each so many where the cursor, at ``place``, changes its value: all rows of the one before are in.
+    """
+    state = {"done": 0, "are_empty_first": False, **(resume or {})}
+    number, before = state["done"], MISSING
     for some in rows.partitions(AT_ONCE):
-        for row in some:
+        texts = [[_text(value) for value in row] for row in some]
+        cut = -1 if place is None else _last_change(texts, place, before)
+        for at, cells in enumerate(texts):
+            if at == cut:
+                yield Mark({**state, "after": before if at == 0 else texts[at - 1][place or 0], "done": number})
             number += 1
-            yield number, [_text(value) for value in row]
+            yield number, cells
+        if place is not None:
+            state["are_empty_first"] = state["are_empty_first"] or texts[0][place] == MISSING
+            before = texts[-1][place]
+
+
+def _last_change(texts: Sequence[Sequence[str]], place: int, before: str) -> int:
+    """The place of the last row with another value than the one before it, which has one; -1 where there is none."""
+    for at in range(len(texts) - 1, -1, -1):
+        value = before if at == 0 else texts[at - 1][place]
+        if value not in (texts[at][place], MISSING):
+            return at
+    return -1
 
 
 def _text(value: Any) -> str:

@@ -4,6 +4,7 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack, closing, suppress
 from datetime import timedelta
@@ -128,6 +129,34 @@ def test_row_with_nul_is_kept_out_and_the_others_come(mysql: Mysql, in_mariadb: 
 
     assert batch.copy == b"1\ta\n3\td\n"
     assert [(reject.code, reject.cells) for reject in batch.rejects] == [("nul", ("2\tb\0c",))]
+
+
+@pytest.mark.parametrize("length", [2, 250, 251, 65_535, 65_536, (1 << 24) - 5, 1 << 24])
+def test_row_of_any_length_comes_whole(mysql: Mysql, in_mariadb: InMariadb, length: int) -> None:
+    """Its length is written in one of four ways, and from 16 MiB on it comes in several packets."""
+    in_mariadb("SET GLOBAL max_allowed_packet = 1 << 27")
+    query = f"SELECT 1 AS n, REPEAT('x', {length - 2}) AS s UNION ALL SELECT 2, 'y'"
+
+    found = b"".join(batch.copy for batch in mysql.read(Extract({"query": query})))
+
+    assert found == b"1\t" + b"x" * (length - 2) + b"\n2\ty\n"
+
+
+def test_closing_early_does_not_read_the_rest(mysql: Mysql, in_mariadb: InMariadb) -> None:
+    reading = mysql.read(Extract({"query": "SELECT seq, REPEAT('x', 1000) AS s FROM seq_1_to_1000000000"}))
+
+    next(reading)
+    began = time.monotonic()
+    reading.close()  # type: ignore[attr-defined]
+
+    assert time.monotonic() - began < 20
+
+
+def test_error_in_the_middle_of_the_rows_is_told(mysql: Mysql, in_mariadb: InMariadb) -> None:
+    query = "SELECT seq, IF(seq = 5000, (SELECT 1 UNION SELECT 2), 1) AS n FROM seq_1_to_9999"
+
+    with pytest.raises(SourceError):
+        list(mysql.read(Extract({"query": query})))
 
 
 @pytest.mark.parametrize(

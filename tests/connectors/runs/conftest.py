@@ -13,9 +13,9 @@ from connectors.models import Run, Source
 from hub.accounts.caller import HUB
 from hub.catalog.models import Dataset
 from hub.store.models import Relation
-from tests.connectors.kinds.conftest import database, execute, server_settings
+from tests.connectors.kinds.conftest import database, execute, in_mariadb, mariadb_server, server_settings
 
-__all__ = ["database", "execute", "server_settings"]
+__all__ = ["database", "execute", "in_mariadb", "mariadb_server", "server_settings"]
 
 Execute = Callable[[str], None]
 Begin = Callable[[], Any]

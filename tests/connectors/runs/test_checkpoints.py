@@ -17,6 +17,8 @@ from django.utils.timezone import now
 from connectors import batches
 from connectors.commands import register_source
 from connectors.fetching import passage
+from connectors.kinds.mysql import relations as mysql
+from connectors.kinds.sql import relations as sql
 from connectors.models import Checkpoint, Run, Source, Stream
 from connectors.runs.runner import MAX_ATTEMPTS, carry_out
 from connectors.testing import Asked, Reply, Served, serving
@@ -26,11 +28,13 @@ from hub.catalog.models import Dataset
 from hub.store.intake import staging
 from tests.connectors.conftest import FIELDS, stream_of
 from tests.connectors.runs.conftest import staged
-from tests.connectors.runs.test_killed import carried_out, state_of
+from tests.connectors.runs.killing import carried_out, state_of
+from tests.connectors.sources import ALL
+from tests.connectors.sources.content import Content
 
 ROWS, A_SECOND, A_PAGE = 600, 200, 60
 HEAD = "id,name,at\n"
-KINDS = ("rest by page", "rest by link", "files", "file", "postgres")
+KINDS = ("rest by page", "rest by link", "files", "file", "postgres", "mysql", "sql")
 
 
 def record(number: int) -> dict[str, str]:
@@ -83,9 +87,11 @@ def place(
 ) -> Place:  # fmt: skip
     kind = request.param
 
-    def registered(kind: str, **config: Any) -> Source:
+    def registered(kind: str, secrets: Any = None, **config: Any) -> Source:
         config = {"allow_loopback": True, **config}
-        return register_source(actor=HUB, key="web", agency=dataset.agency, kind=kind, config=config)
+        return register_source(
+            actor=HUB, key="web", agency=dataset.agency, kind=kind, config=config, secrets=secrets or {}
+        )
 
     if kind.startswith("rest"):
         paging = {"kind": kind.removeprefix("rest by ")}
@@ -95,6 +101,8 @@ def place(
     if kind == "file":
         (folder / "big.csv").write_text(text(0, ROWS))
         return Place(files, {"select": {"path": "big.csv"}})
+    if kind != "postgres":
+        return database(request, registered)
     execute(
         "CREATE TABLE things AS SELECT CASE n % 97 WHEN 5 THEN 'x' ELSE '' END || n AS id, 'n' || n AS name,"
         f" '2020-01-01Z'::timestamptz + n / 20 * interval '1 minute' AS at FROM generate_series(1, {ROWS}) n;"
@@ -105,11 +113,27 @@ def place(
     return Place(registry, values, forget=lambda rows: execute(gone.format(rows - 20)))
 
 
+def database(request: pytest.FixtureRequest, registered: Callable[..., Source]) -> Place:
+    """With ties, and with rows that have no time, which SQLite gives first and MariaDB last."""
+    peer = ALL[request.param](request)
+    rows = [
+        (f"x{n}" if n % 97 == 5 else str(n), f"n{n}", None if n // 10 == 59 else f"2020-01-01T00:{n // 20:02}:00Z")
+        for n in range(1, ROWS + 1)
+    ]
+    ordered = sorted(rows, key=lambda row: row[2] or ("" if request.param == "sql" else "9"))
+    peer.put(Content(tuple(rows)))
+    source = registered(peer.kind, secrets=peer.secrets, **peer.config)
+    values = {"select": peer.select, "cursor": "at", "mode": "merge"}
+    return Place(source, values, forget=lambda rows: peer.put(Content(tuple(ordered[rows - 20 :]))))
+
+
 @pytest.fixture(autouse=True)
 def often(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     settings.HUB_CHECKPOINT_SECONDS = 0
     monkeypatch.setattr(batches, "WAITS_SECONDS", 0)
     monkeypatch.setattr(passage, "MARKED_AFTER_SECONDS", 0)
+    monkeypatch.setattr(mysql, "_AT_ONCE", 100)
+    monkeypatch.setattr(sql, "AT_ONCE", 100)
     yield
     staging.sweep([])  # what a killed worker left, and nobody took over
 

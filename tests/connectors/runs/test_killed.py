@@ -1,10 +1,8 @@
 """A worker killed at any statement of a run: the rerun ends as an undisturbed one, and readers see whole states."""
 
 import os
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from threading import Event as Flag
@@ -23,45 +21,13 @@ from connectors.runs.dispatch import _sweep
 from connectors.runs.runner import carry_out
 from hub.accounts.caller import HUB
 from hub.catalog.commands import register_dataset
-from hub.store.intake import staging
-from hub.store.models import Rejected, Relation
+from hub.store.models import Relation
 from tests.connectors.conftest import FIELDS, stream_of
+from tests.connectors.runs.killing import CASES, HEAD, Statements, carried_out, killed_at, state_of
 
 IS_LONG = os.environ.get("HUB_PROOF") == "long"
 STEP = 1 if IS_LONG else 4
 """Every statement is killed at under ``make proof``; here every fourth one, each mode beginning with another."""
-
-HEAD = "id,name,at\n"
-BEFORE = HEAD + "".join(f"{n},n{n},2020-01-01T00:00:{n:02}Z\n" for n in range(1, 21))
-AFTER = (
-    HEAD
-    + "".join(f"{n},n{n},2020-01-01T00:00:{n:02}Z\n" for n in range(4, 15))
-    + "".join(f"{n},changed,2020-01-01T00:00:{n:02}Z\n" for n in range(15, 21))
-    + "".join(f"{n},new,2020-01-01T00:00:{n:02}Z\n" for n in range(21, 31))
-    + "x,bad,2020-01-01T00:00:31Z\n"
-)
-NEW = HEAD + "".join(f"{n},new,2020-01-01T00:00:{n:02}Z\n" for n in range(21, 31)) + "x,bad,2020-01-01T00:00:31Z\n"
-CASES = {
-    "first load": ({"mode": "replace"}, ["id"], None, BEFORE),
-    "replace": ({"mode": "replace"}, ["id"], BEFORE, AFTER),
-    "replace without key": ({"mode": "replace"}, [], BEFORE, AFTER),
-    "merge": ({"mode": "merge", "cursor": "at"}, ["id"], BEFORE, AFTER),
-    "append": ({"mode": "append"}, ["id"], BEFORE, NEW),
-    "append without key": ({"mode": "append"}, [], BEFORE, NEW),
-}
-
-
-@dataclass(frozen=True)
-class State:
-    """All that a run leaves behind, but for its times."""
-
-    rows: tuple[Any, ...]
-    log: tuple[Any, ...]
-    version: int
-    count: int
-    cursor: str
-    run: tuple[Any, ...]
-    rejected: tuple[Any, ...]
 
 
 @pytest.fixture
@@ -102,7 +68,7 @@ def test_rerun_after_a_kill_ends_as_an_undisturbed_run(
 ) -> None:
     settings, key, before, after = CASES[case]
     undisturbed = stream_for(settings, key, before)
-    statements = _Counted()
+    statements = Statements()
     (folder / undisturbed.select["path"]).write_text(after)
     with statements.watched():
         expected = state_of(undisturbed, carried_out(undisturbed))
@@ -114,7 +80,7 @@ def test_rerun_after_a_kill_ends_as_an_undisturbed_run(
         stream = stream_for(settings, key, before)
         (folder / stream.select["path"]).write_text(after)
         with _watching(stream) as seen:
-            run = _killed_at(stream, point)
+            run = killed_at(stream, point)
             assert _version(stream) == (expected.version if run.status in Run.GOOD else expected.version - 1)
             Run.objects.filter(pk=run.pk, status="running").update(lease_until=now() - timedelta(seconds=1))
             carry_out(run.pk)
@@ -128,86 +94,8 @@ def test_rerun_after_a_kill_ends_as_an_undisturbed_run(
         assert cursor.fetchall() == []
 
 
-class _Counted:
-    """Counts the statements and the chunks of a COPY that this process sends, and dies at one of them."""
-
-    def __init__(self, dies_at: int = 0) -> None:
-        self.count = 0
-        self._dies_at = dies_at
-
-    def step(self) -> None:
-        self.count += 1
-        if self.count == self._dies_at:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    @contextmanager
-    def watched(self) -> Iterator[None]:
-        read = staging._Lines.read
-
-        def reading(lines: staging._Lines, size: int) -> bytes:
-            self.step()
-            return read(lines, size)
-
-        def executing(execute: Any, *statement: Any) -> Any:
-            self.step()
-            return execute(*statement)
-
-        staging._Lines.read = reading  # type: ignore[method-assign]
-        try:
-            with connection.execute_wrapper(executing):
-                yield
-        finally:
-            staging._Lines.read = read  # type: ignore[method-assign]
-
-
-def carried_out(stream: Stream) -> Run:
-    run = Run.objects.create(stream=stream)
-    carry_out(run.pk)
-    run.refresh_from_db()
-    return run
-
-
-def _killed_at(stream: Stream, point: int) -> Run:
-    """A run whose worker, a process of its own, is killed before its statement number ``point``."""
-    run = Run.objects.create(stream=stream)
-    child = os.fork()
-    if child == 0:
-        try:
-            for each in connections.all():
-                each.connection = None  # the parent's sockets are not this process's to close
-            with _Counted(point).watched():
-                carry_out(run.pk)
-        finally:
-            os._exit(0)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFEXITED(status) or os.WTERMSIG(status) == signal.SIGKILL
-    run.refresh_from_db()
-    return run
-
-
 def _version(stream: Stream) -> int:
     return Relation.objects.filter(dataset=stream.dataset).values_list("version", flat=True).first() or 0
-
-
-def state_of(stream: Stream, run: Run) -> State:
-    relation = Relation.objects.get(dataset=stream.dataset)
-    stream.refresh_from_db()
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT c1, c2, c3, _v FROM {relation.table} ORDER BY 1, 2, 3")
-        rows = tuple(cursor.fetchall())
-        cursor.execute(f"SELECT _v, op, before - '_r' FROM {relation.change_log} ORDER BY 1, 2, 3")
-        log = tuple((version, op, str(before)) for version, op, before in cursor.fetchall())
-    counters = ("status", "rows_read", "inserted", "updated", "deleted", "unchanged", "rejected", "bytes", "version")
-    rejected = Rejected.objects.filter(run=run.pk).order_by("position", "field")
-    return State(
-        rows=rows,
-        log=log,
-        version=relation.version,
-        count=relation.rows,
-        cursor=stream.cursor_value,
-        run=tuple(getattr(run, name) for name in counters),
-        rejected=tuple(rejected.values_list("position", "field", "rule", "value")),
-    )
 
 
 @contextmanager
