@@ -81,8 +81,8 @@ class Link:
 
 def _packed(command: Sequence[Any]) -> bytes:
     """The command as the protocol has it: at a lower price than the library's way, which looks at each part's type."""
-    parts = [str(part).encode() for part in command]
-    return b"".join((b"*%d\r\n" % len(parts), *(b"$%d\r\n%b\r\n" % (len(part), part) for part in parts)))
+    parts = [f"{part}".encode() for part in command]
+    return b"*%d\r\n" % len(parts) + b"".join([b"$%d\r\n%b\r\n" % (len(part), part) for part in parts])
 
 
 @cache

@@ -34,7 +34,7 @@ class Verdict:
     standings: tuple[Standing, ...]
 
     @classmethod
-    def of(cls, parties: Sequence[Party], figures: Sequence[int]) -> "Verdict":
+    def of(cls, parties: Sequence[Party], figures: Sequence[int | bytes]) -> "Verdict":
         """From ``kind, which party (from 1), wait`` and for each party the microseconds until it is at rest."""
         kind, which, wait, *rests = map(int, figures)
         standings = tuple(map(_standing, parties, rests))
