@@ -20,13 +20,12 @@ from hub.store.intake import staging
 from hub.store.models import Rejected, Relation
 from tests.connectors.conftest import RunOf, stream_of
 from tests.connectors.runs.conftest import logged, shown
-from tests.connectors.sources import ALL, FORMS, KINDS
+from tests.connectors.sources import ALL, FORMS, INCREMENTAL, KINDS
 from tests.connectors.sources.content import THINGS, Content, Peer
 
 IS_LONG = os.environ.get("HUB_PROOF") == "long"
 PEERS = list(ALL if IS_LONG else KINDS)
 """Further forms of a kind are read as the kind is; where it is the form that tells, they are here too."""
-INCREMENTAL = [name for name, made in ALL.items() if getattr(made, "is_incremental", False)]
 LINE, AT, DAY = "x" * 60, "2020-01-01T00:00:00Z", "2020-01-01 00:00:00"
 ROWS, WAITS_SECONDS = 200, 5
 MANY = Content(tuple((str(key), f"{LINE}{key}", AT) for key in range(1, ROWS + 1)))

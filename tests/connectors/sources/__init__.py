@@ -33,3 +33,5 @@ FORMS: Final[Mapping[str, Maker]] = {
 SLOW: Final[Mapping[str, Maker]] = {"tap-mysql": taps.TapMysql}
 """A second for each start: for the long proof."""
 ALL: Final[Mapping[str, Maker]] = {**KINDS, **FORMS, **SLOW}
+INCREMENTAL: Final = [name for name, made in ALL.items() if getattr(made, "is_incremental", False)]
+"""Those that can be asked from a cursor's value on."""
