@@ -5,13 +5,14 @@
 
 import sys
 
-from tests.bench import catalogue, decision, files, flights, intake, reading
+from tests.bench import catalogue, decision, dispatch, files, flights, intake, reading
 
 PARTS = {
     "decision": decision.bench,
     "catalogue": catalogue.bench,
     "flights": flights.bench,
     "intake": intake.main,
+    "dispatch": dispatch.bench,
     "files": files.bench,
     "reading": reading.bench,
 }
