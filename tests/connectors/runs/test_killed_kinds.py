@@ -1,7 +1,7 @@
 """A worker killed at any statement of a run, whatever kind of source it reads: the rerun ends as an undisturbed one.
 
-``make proof`` kills at every statement in every mode; else each kind is killed in one mode, at every third statement that
-leaves another state than the one before, each kind beginning with another.
+``make proof`` kills at every statement in every mode; else each kind is killed in one mode, at every third statement
+that leaves another state than the one before, each kind beginning with another.
 """
 
 import os
