@@ -10,6 +10,16 @@ TESTS = Path(__file__).parent
 LONG = ("whole/test_chaos", "quiet/", "whole/", "totality/", "local/", "e2e/", "revocation/")
 
 
+def pytest_configure() -> None:
+    """Passwords of the tests are hashed as all are, but in one round: a million of them take half a second each.
+
+    Whole hubs are processes of their own and hash as in production.
+    """
+    from django.contrib.auth.hashers import PBKDF2PasswordHasher
+
+    PBKDF2PasswordHasher.iterations = 1
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: "pytest.FixtureRequest") -> Iterator[None]:
     """The serving role's rights belong to the database that the tests run on."""
