@@ -1,6 +1,7 @@
 """Fetches from departments' HTTP servers: only where the source may reach, patiently, and never leaking its secrets."""
 
 import random
+import ssl
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from types import TracebackType
 from typing import BinaryIO, Final, Self, TypeVar
 
@@ -79,12 +81,18 @@ class GuardedBackend(httpcore.NetworkBackend):
         time.sleep(seconds)
 
 
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Who vouches for servers, read once: it takes longer than many a request."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class GuardedTransport(httpx.HTTPTransport):
     """httpx's own transport over our backend, for which its constructor has no parameter."""
 
     def __init__(self, reach: Reach, backend: httpcore.NetworkBackend | None = None) -> None:
         self._pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(trust_env=False),
+            ssl_context=_trusted(),
             max_connections=4,
             keepalive_expiry=30.0,
             network_backend=backend or GuardedBackend(reach),

@@ -1,5 +1,6 @@
 """A whole hub in one place: engines, migrations, web, worker and scheduler, ready or not started at all."""
 
+import http.client
 import logging
 import os
 import signal
@@ -8,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from types import FrameType
+from urllib.parse import urlsplit
 
-import httpx
 from django.core.management import call_command
 from django.db import DatabaseError, connections
 from django.utils.timezone import now
@@ -132,18 +133,23 @@ def _wait_ready(supervisor: Supervisor, url: str) -> None:
     started = now()
     while time.monotonic() < until:
         supervisor.look_after()
-        if _answers(f"{url}/readyz") and _last_heard(otherwise=started) > started:
+        if _is_ready(url) and _last_heard(otherwise=started) > started:
             return
         time.sleep(0.1)
     logs = connection.data_dir() / "logs"
     raise CannotStart(f"Not every part of the hub answered within {_READY_SECONDS} s.", hint=f"Look into {logs}.")
 
 
-def _answers(url: str) -> bool:
+def _is_ready(url: str) -> bool:
+    place = urlsplit(url)
+    asking = http.client.HTTPConnection(place.hostname or "", place.port, timeout=2)
     try:
-        return httpx.get(url, timeout=2).status_code == 200
-    except httpx.HTTPError:
+        asking.request("GET", "/readyz")
+        return asking.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
         return False
+    finally:
+        asking.close()
 
 
 def _last_heard(*, otherwise: datetime) -> datetime:

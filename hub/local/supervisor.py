@@ -47,7 +47,7 @@ class Child:
 
 @dataclass
 class Supervisor:
-    """Children in the order they were added; they are stopped in the reverse of it."""
+    """Children in the order they were added; engines, which others wait for, are stopped after all others."""
 
     children: list[Child] = field(default_factory=list)
 
@@ -75,9 +75,15 @@ class Supervisor:
                 _end(child)
 
     def stop(self) -> None:
-        """Stop all children, the last one first; one that does not heed is killed."""
-        while self.children:
-            _end(self.children.pop())
+        """Stop all children: first those that work, all at once, then the last engine first."""
+        works = [child for child in self.children if child.settled is None]
+        for child in works:
+            _ask(child)
+        for child in works:
+            _await(child)
+        for child in reversed(self.children):
+            _end(child)
+        self.children.clear()
 
 
 def _launch(child: Child) -> None:
@@ -101,15 +107,24 @@ def _mark_failure(child: Child) -> None:
 
 
 def _end(child: Child) -> None:
+    _ask(child)
+    _await(child)
+
+
+def _ask(child: Child) -> None:
+    if child.process is not None and child.process.poll() is None:
+        child.process.send_signal(child.stop)
+
+
+def _await(child: Child) -> None:
+    """Until it has ended; one that does not heed is killed."""
     if child.process is None:
         return
-    if child.process.poll() is None:
-        child.process.send_signal(child.stop)
-        try:
-            child.process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            os.killpg(child.process.pid, signal.SIGKILL)
-            child.process.wait()
+    try:
+        child.process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(child.process.pid, signal.SIGKILL)
+        child.process.wait()
 
 
 def _keep_log(name: str, process: "subprocess.Popen[bytes]") -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from .conftest import WholeHub, manage, stopped
+from .conftest import PLAIN, WholeHub, manage, stopped
 
 Start = Callable[..., WholeHub]
 
@@ -47,7 +47,7 @@ def test_child_that_dies_is_started_again(hub: WholeHub) -> None:
         os.kill(before, signal.SIGKILL)
         _until(lambda words=words, before=before: _is_replaced(hub, words, before))
         assert _group(before) == [], "what the dead child had started works on beside its successor"
-    _until(lambda: httpx.get(f"{hub.url}/readyz").status_code == 200)
+    _until(lambda: httpx.get(f"{hub.url}/readyz", verify=PLAIN).status_code == 200)
 
 
 def test_database_that_dies_gives_503_and_comes_back(hub: WholeHub, tmp_path: Path) -> None:

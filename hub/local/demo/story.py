@@ -5,7 +5,7 @@ import statistics
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -24,10 +24,11 @@ class Asker:
 
     url: str
     token: str
+    _client: httpx.Client = field(default_factory=httpx.Client, repr=False)
 
     def get(self, path: str, **params: str) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.token}"}
-        return httpx.get(f"{self.url}/api/v1{path}", params=params, headers=headers, timeout=60)
+        return self._client.get(f"{self.url}/api/v1{path}", params=params, headers=headers, timeout=60)
 
     def rows(self, dataset: str, **params: str) -> list[dict[str, Any]]:
         """All rows that were asked for, streamed; raises where the answer is an error."""
