@@ -7,7 +7,7 @@ import pytest
 from django.db import connections
 
 TESTS = Path(__file__).parent
-LONG = ("whole/test_chaos", "quiet/", "whole/", "totality/", "local/", "e2e/", "revocation/")
+LONG = ("whole/test_chaos", "quiet/", "whole/", "totality/", "local/", "e2e/", "revocation/", "docs/")
 
 
 def pytest_configure() -> None:

@@ -46,10 +46,11 @@ POLICIES = (
 )
 
 
-@pytest.fixture
-def hub(tmp_path: Path) -> Iterator[WholeHub]:
-    (tmp_path / "files").mkdir()
-    running = started(tmp_path / "hub", HUB_FILE_ROOTS=str(tmp_path / "files"))
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeHub]:
+    folder = tmp_path_factory.mktemp("copied")
+    (folder / "files").mkdir()
+    running = started(folder / "hub", HUB_FILE_ROOTS=str(folder / "files"))
     yield running
     stopped(running)
 
@@ -57,7 +58,7 @@ def hub(tmp_path: Path) -> Iterator[WholeHub]:
 def test_copy_is_equal_after_loads_and_changes_of_policy(hub: WholeHub, tmp_path: Path) -> None:
     draw, copies = random.Random(5), tmp_path
     declared = ", ".join(f"{{name: {name}, type: {type_}}}" for name, type_ in FIELDS.items())
-    _apply(hub, MANIFEST.replace("FOLDER", str(tmp_path / "files")).replace("FIELDS", declared))
+    _apply(hub, MANIFEST.replace("FOLDER", str(_files(hub))).replace("FIELDS", declared))
     tokens = {agency: hub.token(agency, "app") for agency in ("dot", "ops")}
     for step in range(6):
         _load(hub, draw)
@@ -70,7 +71,7 @@ def test_copy_is_equal_after_loads_and_changes_of_policy(hub: WholeHub, tmp_path
 
 def test_copy_begins_again_where_its_position_is_unknown(hub: WholeHub, tmp_path: Path) -> None:
     declared = ", ".join(f"{{name: {name}, type: {type_}}}" for name, type_ in FIELDS.items())
-    _apply(hub, MANIFEST.replace("FOLDER", str(tmp_path / "files")).replace("FIELDS", declared))
+    _apply(hub, MANIFEST.replace("FOLDER", str(_files(hub))).replace("FIELDS", declared))
     _load(hub, random.Random(1))
     token, copy = hub.token("ops", "app"), tmp_path / "ops.duckdb"
     hub.manage("backup", str(tmp_path / "backup"))
@@ -78,14 +79,18 @@ def test_copy_begins_again_where_its_position_is_unknown(hub: WholeHub, tmp_path
     assert _kept(hub, token, copy) == _read(hub, token)
 
     stopped(hub)
-    restored = tmp_path / "restored"
+    restored = hub.folder.parent / "restored"
     manage(restored, "restore", str(tmp_path / "backup"))
-    again = started(restored, HUB_FILE_ROOTS=str(tmp_path / "files"))
+    again = started(restored, HUB_FILE_ROOTS=str(_files(hub)))
     try:
         _load(again, random.Random(3))
         assert _kept(again, token, copy) == _read(again, token)
     finally:
         stopped(again)
+
+
+def _files(hub: WholeHub) -> Path:
+    return hub.folder.parent / "files"
 
 
 def _apply(hub: WholeHub, manifest: str) -> None:
@@ -101,7 +106,7 @@ def _load(hub: WholeHub, draw: random.Random) -> None:
             cells = [id, station, draw.choice(["-7", "1.50", "12345678901234567890.25"]), draw.choice([0.1, 2.5e30])]
             cells += [f"2020-01-0{draw.randint(1, 3)}T05:00:00Z", "2020-02-29", draw.choice(["true", "false"])]
             lines.append(",".join(map(str, [*cells, draw.choice(["Ann", "O'Hara", "李"])])))
-    (hub.folder.parent / "files" / "trips.csv").write_text("\n".join(lines) + "\n")
+    (_files(hub) / "trips.csv").write_text("\n".join(lines) + "\n")
     hub.manage("sync", "trips", "--wait")
 
 

@@ -1,4 +1,4 @@
-"""The README's tutorial and what the document on rules adds to it, word for word, as a newcomer runs them."""
+"""The README's tutorial and what the documents on rules and limits add to it, word for word, as newcomers run them."""
 
 import json
 import re
@@ -6,6 +6,18 @@ from typing import Any
 
 from tests.docs.conftest import Shell, blocks
 from tests.whole.conftest import ROOT
+
+_ADMIN = """
+cat > tutorial/limits.toml <<'END'
+{manifest}
+[[client]]
+agency = "water"
+name = "admin"
+roles = ["system"]
+END
+.venv/bin/python manage.py apply tutorial/limits.toml
+ADMIN=$(.venv/bin/python manage.py token create --agency water --client admin)
+"""
 
 
 def test_tutorial_works_word_for_word(tutorial: list[str]) -> None:
@@ -47,6 +59,28 @@ def test_rules_are_kept_word_for_word(tutorial: list[str], shell: Shell) -> None
     (exceptions,) = _answers(shell.run(ledger))
     asked = {entry["target"]: entry["asked"] for entry in exceptions["data"]}
     assert asked["water.wells#depth_m"] == 1
+
+
+def test_limits_are_set_and_told_word_for_word(tutorial: list[str], shell: Shell) -> None:
+    (manifest,) = re.findall(r"```toml\n(.*?)```", _limits("operate.md"), re.DOTALL)
+    (change,) = blocks(_limits("operate.md"))
+    (ask,) = blocks(_limits("read.md"))
+
+    applied = shell.run(_ADMIN.format(manifest=manifest))
+    changed, told = json.loads(shell.run(change)), json.loads(shell.run(ask))
+
+    assert applied.endswith("3 things changed.\n")
+    assert shell.run(_ADMIN.format(manifest=manifest).rpartition("ADMIN=")[0]).endswith("othing to change.\n")
+    assert (changed["name"], changed["limits"]) == ("dashboard", {"concurrent": 4, "requests_per_day": 100_000})
+    assert (told["caller"]["name"], told["agency"]["name"]) == ("city/map", "city")
+    assert told["caller"]["limits"]["requests_per_minute"] == 6_000
+    assert told["caller"]["taken_today"]["requests"] >= 2
+    assert told["caller"]["taken_today"]["rows"] >= 1
+
+
+def _limits(document: str) -> str:
+    text = (ROOT / "docs" / document).read_text()
+    return re.search(r"\n## Limits\n(.*?)\n## ", text, re.DOTALL)[1]  # type: ignore[index]
 
 
 def _answers(printed: str) -> list[Any]:

@@ -50,9 +50,9 @@ def ask_all(server: Callable[..., Any], party: str, token: str) -> Asked:
     schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", server, config=_config(party, token))
     asked = Asked()
     for event in from_schema(schema).execute():
-        dispatch.tick()
         match event:
             case events.ScenarioFinished():
+                dispatch.tick()
                 _note(asked, event)
             case events.NonFatalError():
                 asked.faults.append(f"{event.label}: {event.value!r}")

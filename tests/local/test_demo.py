@@ -8,7 +8,6 @@ import re
 import subprocess
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -110,14 +109,15 @@ def _example(demo: WholeHub, number: int) -> Any:
     return json.loads(said)
 
 
-def test_demo_that_is_to_run_once_stops_by_itself_and_tells_the_same_again(tmp_path: Path) -> None:
-    for _ in range(2):
-        said = manage(tmp_path / "hub", "demo", "--once", "--port", str(free_port())).stdout
+def test_demo_that_is_to_run_once_stops_by_itself_and_tells_the_same_again(demo: WholeHub) -> None:
+    stopped(demo)
 
-        assert re.search(r"met\.weather +26,114 rows", said)
-        assert "met.weather, wind_speed = 1048.36058: The value is above 200." in said
-        assert [line.strip() for line in _answer(said)] == expected_answer()
-        assert said.rstrip().endswith("All three were answered.")
+    said = manage(demo.folder, "demo", "--once", "--port", str(free_port())).stdout
+
+    assert re.search(r"met\.weather +26,114 rows", said)
+    assert "met.weather, wind_speed = 1048.36058: The value is above 200." in said
+    assert [line.strip() for line in _answer(said)] == expected_answer()
+    assert said.rstrip().endswith("All three were answered.")
 
 
 def expected_answer() -> list[str]:

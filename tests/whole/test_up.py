@@ -4,13 +4,14 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 
-from .conftest import PLAIN, WholeHub, manage, stopped
+from .conftest import PLAIN, ROOT, WholeHub, environment, manage, stopped
 
 Start = Callable[..., WholeHub]
 
@@ -64,6 +65,19 @@ def test_database_that_dies_gives_503_and_comes_back(hub: WholeHub, tmp_path: Pa
     assert lost.status_code == 503
     assert lost.json()["code"] == "unavailable"
     assert int(lost.headers["Retry-After"]) > 0
+
+
+def test_worker_loads_no_page_and_no_view() -> None:
+    """Which would take each of four processes a second of every start."""
+    loaded = "import sys, hub.celery as c; c.app.loader.import_default_modules(); print(*sorted(sys.modules))"
+
+    said = subprocess.run(
+        [sys.executable, "-c", loaded], env=environment(), cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    names = said.stdout.split()
+    assert "hub.operations.tasks" in names
+    assert {"hub.urls", "hub.web.urls", "hub.api.urls"}.isdisjoint(names)
 
 
 def test_stop_ends_every_process(start: Start) -> None:
