@@ -1,5 +1,6 @@
 """What all tests share: the serving role beside the test database."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,11 +14,16 @@ LONG = ("whole/test_chaos", "quiet/", "whole/", "totality/", "local/", "e2e/", "
 def pytest_configure() -> None:
     """Passwords of the tests are hashed as all are, but in one round: a million of them take half a second each.
 
-    Whole hubs are processes of their own and hash as in production.
+    Whole hubs are processes of their own and hash as in production. Each process of a parallel run has a part of
+    Valkey of its own, as it has a database.
     """
+    from django.conf import settings
     from django.contrib.auth.hashers import PBKDF2PasswordHasher
 
     PBKDF2PasswordHasher.iterations = 1
+    part = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    settings.CELERY_BROKER_URL += f"?virtual_host={part}"
+    settings.HUB_VALKEY_URL += f"?db={part}"
 
 
 @pytest.fixture(scope="session")

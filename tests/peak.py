@@ -1,6 +1,7 @@
 """How much memory this process takes with those that it begins: the greatest that each ever had, added up."""
 
 import os
+import resource
 import threading
 from pathlib import Path
 from types import TracebackType
@@ -31,6 +32,8 @@ class Peak:
         self._is_over.set()
         self._thread.join()
         self.own = _greatest(os.getpid())
+        if not self.children:  # ended between two looks; the kernel counts what it was before it was a program, too
+            self.children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
 
     def _look(self) -> None:
         while not self._is_over.wait(_LOOK_SECONDS):

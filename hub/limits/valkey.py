@@ -89,7 +89,7 @@ def _packed(command: Sequence[Any]) -> bytes:
 def _pool() -> ConnectionPool:
     """How to connect; the connections are the threads' own, which no pool has to hand out and take back."""
     return ConnectionPool.from_url(
-        settings.CELERY_BROKER_URL.replace("redis+socket://", "unix://"),
+        settings.HUB_VALKEY_URL,
         protocol=2,
         socket_timeout=_PATIENCE,
         socket_connect_timeout=_PATIENCE,

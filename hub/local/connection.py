@@ -115,3 +115,8 @@ def broker_url() -> str:
     """Of Valkey, as Celery reads it."""
     given = from_environment("BROKER_URL")
     return given or f"redis+socket://:{password('valkey')}@{quote(str(socket_dir('valkey') / 'valkey.sock'))}"
+
+
+def valkey_url() -> str:
+    """Of Valkey, as its own client reads it."""
+    return broker_url().replace("redis+socket://", "unix://").replace("virtual_host=", "db=")

@@ -44,7 +44,7 @@ def _ask(alias: str) -> str:
 
 
 def _ping() -> str:
-    url = settings.CELERY_BROKER_URL.replace("redis+socket://", "unix://")
+    url = settings.HUB_VALKEY_URL
     client = redis.Redis.from_url(url, socket_timeout=_PATIENCE_SECONDS, socket_connect_timeout=_PATIENCE_SECONDS)
     with client:
         client.ping()

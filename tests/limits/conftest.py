@@ -90,7 +90,7 @@ class Server:
 def server(tmp_path_factory: pytest.TempPathFactory, settings: Any) -> Iterator[Server]:
     """Asked by whoever makes new ``Rates`` or a new connection."""
     own = Server(tmp_path_factory.mktemp("v"))
-    settings.CELERY_BROKER_URL = own.url
+    settings.HUB_VALKEY_URL = own.url
     valkey._pool.cache_clear()
     yield own
     own.kill()

@@ -10,7 +10,7 @@ import pytest
 
 from connectors import batches, copying
 from connectors.commands import edit_stream, register_source
-from connectors.formats import csv
+from connectors.formats import table
 from connectors.kinds.mysql import relations as mysql
 from connectors.kinds.sql import relations as sql
 from connectors.models import Run, Source, Stream
@@ -43,7 +43,7 @@ def with_columns(*rows: tuple[str | None, ...], **columns: str) -> Content:
 @pytest.fixture
 def peer(request: pytest.FixtureRequest, dataset: Dataset, folder: object, monkeypatch: pytest.MonkeyPatch) -> Peer:
     for module, name, size in (
-        (batches, "BATCH_BYTES", 2048), (copying, "CHUNK", 2048), (csv, "_BLOCK", 2048), (mysql, "_AT_ONCE", 20),
+        (batches, "BATCH_BYTES", 2048), (copying, "CHUNK", 2048), (table, "BLOCK", 2048), (mysql, "_AT_ONCE", 20),
         (sql, "AT_ONCE", 20),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, size)

@@ -15,7 +15,7 @@ from django.utils.timezone import now
 from connectors import batches
 from connectors.commands import register_source
 from connectors.fetching import passage
-from connectors.formats import csv
+from connectors.formats import table
 from connectors.kinds.mysql import relations as mysql
 from connectors.kinds.sql import relations as sql
 from connectors.models import Run, Source, Stream
@@ -79,7 +79,7 @@ def stream_for(peer: Peer, source: Source) -> Callable[[str], Stream]:
 def often(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A checkpoint after every batch of some ten rows, where the kind can go on from one."""
     settings.HUB_CHECKPOINT_SECONDS = 0
-    monkeypatch.setattr(csv, "_BLOCK", 256)
+    monkeypatch.setattr(table, "BLOCK", 256)
     monkeypatch.setattr(batches, "BATCH_BYTES", 256)
     monkeypatch.setattr(batches, "WAITS_SECONDS", 0)
     monkeypatch.setattr(mysql, "_AT_ONCE", 10)
