@@ -111,7 +111,7 @@ class Tape:
         """Of questions alike but for what they name, the first few are asked and ``share`` of the others."""
         if self.share == 1:
             return False
-        marks = sorted({word[:3] for word in _canaries(asked)})
+        marks = sorted({word[:3] for word in _canaries(_CURSOR.sub("", asked))})  # which holds any letters by chance
         kind = f"{asked.split()[0]} {route} {sorted(data) if isinstance(data, Mapping) else ''} {marks}"
         self._of_kind[kind] += 1
         return self._of_kind[kind] > _FIRST and self._draw.random() > self.share
