@@ -179,7 +179,11 @@ class _Trouble:
             broker.rpush("runs", message, message)
 
     def stop_postgres_at_once(self) -> None:
-        os.kill(self._hub.child("postgres"), signal.SIGQUIT)
+        """And wait for its end: whoever asks for a run of a server that dies with the answer asks twice."""
+        server = self._hub.child("postgres")
+        os.kill(server, signal.SIGQUIT)
+        while Path(f"/proc/{server}").exists():
+            time.sleep(0.01)
 
     def add_a_scheduler(self) -> None:
         if self._beat is None:
