@@ -1,7 +1,6 @@
 """How much memory this process takes with those that it begins: the greatest that each ever had, added up."""
 
 import os
-import resource
 import threading
 from pathlib import Path
 from types import TracebackType
@@ -31,13 +30,11 @@ class Peak:
     ) -> None:
         self._is_over.set()
         self._thread.join()
-        self.own = _greatest(os.getpid())
-        if not self.children:  # ended between two looks; the kernel counts what it was before it was a program, too
-            self.children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        self.own = greatest(os.getpid())
 
     def _look(self) -> None:
         while not self._is_over.wait(_LOOK_SECONDS):
-            self.children = max(self.children, sum(map(_greatest, _begun())))
+            self.children = max(self.children, sum(map(greatest, _begun())))
 
 
 def _begun() -> set[int]:
@@ -47,7 +44,8 @@ def _begun() -> set[int]:
     return {pid for pid in found if _text(Path(f"/proc/{pid}/comm")) == "hub-file\n"}
 
 
-def _greatest(pid: int) -> float:
+def greatest(pid: int) -> float:
+    """The most memory that the process ever had, in megabytes; 0 where it is gone."""
     words = _text(Path(f"/proc/{pid}/status")).partition("VmHWM:")[2].split()
     return int(words[0]) / 1024 if words else 0.0
 

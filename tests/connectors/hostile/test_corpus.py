@@ -38,7 +38,7 @@ def test_hostile_file_is_refused(files: Source, folder: Path, hostile: HostileFi
 
     run, peak = _carried_out(files, into, {"path": hostile.name, **hostile.select}, hostile.seconds)
 
-    assert peak["children"] > 0
+    assert peak["begun"] > 0
     assert (run.error_code, run.status in (Run.Status.FAILED, Run.Status.HELD)) == (hostile.code, True)
     assert run.error_message.endswith(".")
     assert run.error_hint
