@@ -50,6 +50,20 @@ CHANGES: dict[
         [],
         None,
     ),
+    "a wider party's on a field of the agreement begins": (
+        ASKED_FOR,
+        [replace(ON_ID, party=GROUP, valid_from=FUTURE)],
+        replace(GRANT, fields={"id": CLEAR}),
+        [],
+        None,
+    ),
+    "the agency's own on a field of the agreement begins": (
+        ASKED_FOR,
+        [replace(ON_ID, valid_from=FUTURE)],
+        replace(GRANT, fields={"id": CLEAR}),
+        [],
+        FUTURE,
+    ),
     "a field's rule begins": (OPEN, [replace(ON_ID, valid_from=FUTURE)], None, [], FUTURE),
     "a field's rule ends": (OPEN, [replace(ON_ID, valid_to=FUTURE)], None, [], FUTURE),
     "a wider party's on a field begins": (
