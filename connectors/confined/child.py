@@ -53,7 +53,7 @@ def _carry_out(connection: socket.socket, task: tuple[dict[str, Any], int], scra
             connection.sendall(wire.written(wire.error_head(error)))
         except MemoryError:
             connection.sendall(wire.written({"failed": "memory", "at": ""}))
-        except Exception as error:
+        except Exception as error:  # whatever a parser of others falls over: the worker tells it, and lives
             how = "memory" if _is_full() else type(error).__name__
             connection.sendall(wire.written({"failed": how, "at": _place_of(error)}))
         else:

@@ -134,3 +134,5 @@ def test_statement_of_a_connection_that_is_gone_needs_no_cancelling() -> None:
     connection.close()
 
     cancel()
+
+    assert connection.connection is None

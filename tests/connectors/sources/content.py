@@ -1,5 +1,6 @@
 """What a source holds at one moment, and what is common to sources that hold what they are told."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
@@ -26,7 +27,7 @@ class Content:
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
 
 
-class Peer:
+class Peer(ABC):
     """Somebody else's source of one kind, with one table or file in it, that is changed as it is told.
 
     ``while_read`` says what a run gives of a source that changes meanwhile: all as it was when it began, or the word
@@ -46,10 +47,10 @@ class Peer:
         self.secrets: dict[str, str] = {}
         self.select: dict[str, Any] = {}
 
+    @abstractmethod
     def put(self, content: Content) -> None:
         """From now on the source holds this, and nothing else."""
-        raise NotImplementedError
 
+    @abstractmethod
     def cut(self) -> None:
         """The next read ends in its middle; what is put afterwards can be read again."""
-        raise NotImplementedError

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import time
+from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
@@ -51,8 +52,8 @@ class Database(Peer):
         self.run([*emptied, f"INSERT INTO things VALUES {rows}" if rows else "", "COMMIT"])
         self._columns = dict(content.columns)
 
-    def run(self, statements: Iterable[str]) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def run(self, statements: Iterable[str]) -> None: ...
 
     def cut_at(self, row: str) -> None:
         """From now on the row in the middle is one that does not come before ``row`` has been worked out."""

@@ -1,6 +1,7 @@
 """Servers of JSON as sources: an API that gives pages, and a CKAN site."""
 
 import json
+from abc import abstractmethod
 from contextlib import ExitStack
 from typing import Any, ClassVar, Literal
 
@@ -31,8 +32,8 @@ class Web(Peer):
     def cut(self) -> None:
         self.is_cut = True
 
-    def answer(self, asked: Asked) -> Reply:
-        raise NotImplementedError
+    @abstractmethod
+    def answer(self, asked: Asked) -> Reply: ...
 
     def cut_behind(self, start: int, body: bytes) -> Reply:
         """An answer that ends in its middle, but for the first."""
