@@ -6,7 +6,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from pathlib import PurePosixPath
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import IO, BinaryIO, Final, cast
 
 from connectors.fetching.globs import is_pattern, matches
@@ -124,7 +124,7 @@ def _chosen(archive: zipfile.ZipFile, member: str, where: str, is_data: Callable
 
 def _is_litter(name: str) -> bool:
     """Whether a packing program has left it: what begins with a dot, and the Finder's own folder."""
-    return name.startswith("__MACOSX/") or PurePosixPath(name).name.startswith(".")
+    return name.startswith("__MACOSX/") or PureWindowsPath(name).name.startswith(".")
 
 
 def _check_entry(entry: zipfile.ZipInfo, where: str) -> None:
