@@ -1,12 +1,14 @@
 """Datasets by the words in their descriptions: rare words by an index, common ones along the order of the list."""
 
 from functools import cached_property
+from time import time
 from typing import Final, TypeVar
 
 from django.db.models import BooleanField, Count, F, Func, Q, QuerySet, Value
 from django.db.models.functions import Upper
 
 from hub.catalog.models import Dataset, Wording
+from hub.query.kept import Kept
 
 SAMPLE: Final = 1_000
 """How many datasets are looked at, by their random ids, to see whether a word is common."""
@@ -14,7 +16,8 @@ COMMON: Final = SAMPLE // 25
 """Of those: words that this many hold are soon met on the way through any list, and costly to gather and sort."""
 FREQUENT: Final = SAMPLE // 5
 """Of those: where this many hold the words, to look through all is less work than to gather them by the index."""
-
+_REMEMBERED_SECONDS: Final = 300
+_samples: Final[Kept[dict[str, int]]] = Kept(1_000)
 
 _Found = TypeVar("_Found", Dataset, Wording)
 
@@ -22,7 +25,8 @@ _Found = TypeVar("_Found", Dataset, Wording)
 class Mentioning:
     """Datasets (or their wordings) whose description or owner's name holds every word of ``q``.
 
-    Whole or as part of another, in any case. Takes a statement of its own to see which words are rare.
+    Whole or as part of another, in any case. Takes a statement of its own to see which words are rare, which it
+    remembers for some minutes.
     """
 
     def __init__(self, q: str) -> None:
@@ -51,7 +55,15 @@ class Mentioning:
 
     @cached_property
     def _sampled(self) -> dict[str, int]:
-        """How many of the sample hold ``every`` word, and each by its number."""
+        """How many of the sample hold ``every`` word, and each by its number; it decides the way, not what is found."""
+        name = (*self._words, time() // _REMEMBERED_SECONDS)
+        sampled = _samples.get(name)
+        if sampled is None:
+            sampled = self._sample()
+            _samples.put(name, sampled)
+        return sampled
+
+    def _sample(self) -> dict[str, int]:
         each = {str(number): Count("pk", filter=_holds("text", word)) for number, word in enumerate(self._words)}
         every = Count("pk", filter=Q(*(_holds("text", word) for word in self._words)))
         return Wording.objects.order_by("pk")[:SAMPLE].aggregate(every=every, **each)

@@ -7,10 +7,10 @@ from urllib.parse import quote
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
-from rest_framework.renderers import JSONRenderer
 
 from hub.api.errors import MEDIA_TYPE, RangeNotSatisfiable, problem
 from hub.api.ranges import Part, has_it, part_of
+from hub.api.rendering import FastJSONRenderer
 from hub.api.schema import Problem
 from hub.api.serializers.exports import ExportShown
 from hub.api.throttling import count_rows
@@ -71,7 +71,7 @@ class File(Bare):
 
 def _on_its_way(export: Export) -> HttpResponse:
     """The export that makes the file; from when it is ready this address gives it at once."""
-    body = JSONRenderer().render(ExportShown(export).data)
+    body = FastJSONRenderer().render(ExportShown(export).data)
     headers = {"Location": f"/api/v1/exports/{export.pk}", "Hub-Receipt": str(export.receipt), **SHARED}
     return HttpResponse(body, status=202, content_type="application/json", headers=headers)
 
