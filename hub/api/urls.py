@@ -3,6 +3,7 @@
 from django.urls import path
 
 from hub.api.views import (
+    access,
     accounts,
     agreements,
     connectors,
@@ -29,12 +30,12 @@ urlpatterns = [
     path("datasets/<str:key>/approve", datasets.Approve.as_view()),
     path("datasets/<str:key>/return", datasets.Return.as_view()),
     path("datasets/<str:key>/retire", datasets.Retire.as_view()),
-    path("datasets/<str:key>/access", datasets.Access.as_view()),
-    path("datasets/<str:key>/schema", datasets.Schema.as_view()),
+    path("datasets/<str:key>/access", access.Access.as_view()),
+    path("datasets/<str:key>/schema", access.Schema.as_view()),
     path("datasets/<str:key>/indexes", indexes.Indexes.as_view()),
     path("datasets/<str:key>/indexes/<uuid:id>", indexes.OneIndex.as_view()),
-    path("datasets/<str:key>/openapi.json", datasets.Document.as_view()),
-    path("datasets/<str:key>/datapackage.json", datasets.DataPackage.as_view()),
+    path("datasets/<str:key>/openapi.json", access.Document.as_view()),
+    path("datasets/<str:key>/datapackage.json", access.DataPackage.as_view()),
     path("datasets/<str:key>/uploads", datasets.Uploads.as_view()),
     path("datasets/<str:key>/rows", rows.Rows.as_view()),
     path("datasets/<str:key>/aggregate", rows.Aggregate.as_view()),

@@ -17,7 +17,7 @@ from hub.accounts.models import Agency, AgencyGroup
 from hub.audit.commands import record
 from hub.catalog.models import Dataset
 from hub.errors import FieldError, HubError, Invalid
-from hub.manifest import things
+from hub.manifest import making, things
 from hub.manifest.reading import Entry, Fault, Manifest, read_manifest
 from hub.manifest.schema import IDENTITY, ORDER, check_shape, name_of, owner_of
 from policies.models import Agreement, Rule
@@ -102,14 +102,14 @@ class _Work:
 
     def _agency(self, entry: Entry) -> None:
         if things.agency(entry.table["code"]) is None and not entry.table.get("retire"):
-            things.make_agency(dict(entry.table))
+            making.make_agency(dict(entry.table))
             self._say("make", entry)
 
     def _agency_rest(self, entry: Entry) -> None:
         """What refers to other agencies, once all are there."""
         thing = things.agency(entry.table["code"])
         if thing is not None:
-            self._change(entry, things.agency_values(thing), lambda changed: things.change_agency(thing, changed))
+            self._change(entry, things.agency_values(thing), lambda changed: making.change_agency(thing, changed))
 
     def _member(self, entry: Entry, code: str) -> None:
         email, thing = entry.table["email"], things.member(code, entry.table["email"])
@@ -119,7 +119,7 @@ class _Work:
                 accounts.remove_member(actor=HUB, membership=thing)
                 self.report.changes.append(Change("retire", name))
         elif thing is None or sorted(thing.roles) != sorted(entry.table["roles"]):
-            agency = things.needed(Agency, "agency", code=code)
+            agency = making.needed(Agency, "agency", code=code)
             _, link = accounts.set_member(actor=HUB, agency=agency, email=email, roles=entry.table["roles"])
             self.report.changes.append(Change("make" if thing is None else "change", name, ("roles",) if thing else ()))
             if link:
@@ -129,36 +129,36 @@ class _Work:
         thing = AgencyGroup.objects.filter(key=entry.table["key"]).first()
         wanted = [] if entry.table.get("retire") else sorted(entry.table["agencies"])
         if thing is None or list(things.group_values(thing)["agencies"]) != wanted:
-            things.set_group({**entry.table, "agencies": wanted})
+            making.set_group({**entry.table, "agencies": wanted})
             self._say("change" if thing else "make", entry, ("agencies",) if thing else ())
 
     def _client(self, entry: Entry) -> None:
         thing = things.client(entry.table["agency"], entry.table["name"])
-        self._ensure(entry, thing, things.client_values, things.make_client, things.change_client)
+        self._ensure(entry, thing, things.client_values, making.make_client, making.change_client)
 
     def _team(self, entry: Entry) -> None:
         thing = things.team(entry.table["agency"], entry.table["name"])
-        self._ensure(entry, thing, things.team_values, things.make_team, things.change_team)
+        self._ensure(entry, thing, things.team_values, making.make_team, making.change_team)
 
     def _source(self, entry: Entry) -> None:
         thing = keyed(Source.objects.select_related("agency"), entry.table["key"], owner_of(entry))
-        self._ensure(entry, thing, things.source_values, things.make_source, things.change_source)
+        self._ensure(entry, thing, things.source_values, making.make_source, making.change_source)
 
     def _stream(self, entry: Entry) -> None:
         related = Stream.objects.select_related("source", "dataset__agency")
         thing = keyed(related, entry.table["key"], owner_of(entry))
-        self._ensure(entry, thing, things.stream_values, things.make_stream, things.change_stream)
+        self._ensure(entry, thing, things.stream_values, making.make_stream, making.change_stream)
 
     def _rule(self, entry: Entry) -> None:
         thing = keyed(Rule.objects.all(), entry.table["key"], owner_of(entry))
         if thing is not None and thing.status == Rule.Status.DRAFT and not entry.table.get("retire"):
             entry = replace(entry, table={**entry.table, "status": Rule.Status.APPROVED})
-        self._ensure(entry, thing, things.rule_values, things.make_rule, things.change_rule)
+        self._ensure(entry, thing, things.rule_values, making.make_rule, making.change_rule)
 
     def _agreement(self, entry: Entry) -> None:
         related = Agreement.objects.select_related("dataset__agency", "agency")
         thing = keyed(related, entry.table["key"], owner_of(entry))
-        self._ensure(entry, thing, things.agreement_values, things.make_agreement, things.change_agreement)
+        self._ensure(entry, thing, things.agreement_values, making.make_agreement, making.change_agreement)
 
     def _dataset(self, entry: Entry) -> None:
         fields = [dict(inner.table) for inner in entry.inner.get("field", [])]
@@ -167,7 +167,7 @@ class _Work:
         thing = Dataset.objects.select_related("agency").filter(key=entry.table["key"]).first()
         if thing is None:
             if not entry.table.get("retire"):
-                things.make_dataset(dict(entry.table), fields)
+                making.make_dataset(dict(entry.table), fields)
                 self._say("make", entry)
             return
         present = {f.name: things.field_values(f) for f in thing.fields.all()}
@@ -175,7 +175,7 @@ class _Work:
         words = tuple(f"field {table['name']}" for table in differing)
         values = things.dataset_values(thing)
         self._change(
-            entry, values, lambda changed: things.change_dataset(thing, changed, entry.table, differing), words
+            entry, values, lambda changed: making.change_dataset(thing, changed, entry.table, differing), words
         )
 
     def _ensure(

@@ -1,10 +1,9 @@
-"""The catalogue: list, register, review, and what a caller may see of one dataset and why."""
+"""The catalogue: list, describe, register, review."""
 
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
@@ -17,7 +16,6 @@ from hub.accounts.caller import Caller
 from hub.accounts.models import Agency
 from hub.api.base import AGREEMENT, ApiView, ListView, agreement_of
 from hub.api.details import detail
-from hub.api.documents import dataset_document
 from hub.api.params import Parameter, narrowed
 from hub.api.schema import operation
 from hub.api.serializers.datasets import (
@@ -28,7 +26,6 @@ from hub.api.serializers.datasets import (
     DatasetBody,
     DatasetChange,
     DatasetDetail,
-    Explanation,
     Note,
 )
 from hub.api.serializers.runs import RunShown
@@ -39,7 +36,6 @@ from hub.errors import FieldError, Invalid, NotFound
 from hub.operations.freshness import having_freshness, with_freshness
 from hub.query.catalogue import (
     having_access,
-    view_schema,
     visible_datasets,
     visible_wordings,
     with_access,
@@ -47,13 +43,10 @@ from hub.query.catalogue import (
 )
 from hub.query.census import FACETS, census
 from hub.query.decisions import decision_for
-from hub.query.explaining import explained, explained_as
-from hub.query.packaging import data_package
 from hub.query.search import Mentioning
 from hub.store.models import Relation
 from policies.commands import classify_dataset
 from policies.explain import availability
-from policies.facts import Party
 
 _SORTS = {
     "key": ("key",),
@@ -228,51 +221,6 @@ class Uploads(ApiView):
         return self.one(run, RunShown, status=202, at=f"runs/{run.pk}")
 
 
-class Access(ApiView):
-    """The decision."""
-
-    is_administrative = False
-    parameters = (Parameter("as", "A party, such as `agency:CODE`: as it is told, for who administers the dataset."),)
-
-    @operation("What you may read of a dataset, and why", Explanation, problems=(403,), headers=AGREEMENT)
-    def get(self, request: Request, key: str) -> Response:
-        agreement = agreement_of(request)
-        if "as" not in self.asked:
-            return Response(explained(self.caller, key, agreement))
-        dataset = found_dataset(self.caller, key)
-        return Response(explained_as(self.caller, dataset, _party(self.asked["as"]), agreement))
-
-
-class Schema(ApiView):
-    """The caller's view as JSON Schema."""
-
-    is_administrative = False
-
-    @operation("JSON Schema of a row as you see it", {"type": "object"}, problems=(403,), headers=AGREEMENT)
-    def get(self, request: Request, key: str) -> Response:
-        return Response(view_schema(self.caller, key, agreement_of(request)))
-
-
-class Document(ApiView):
-    """The routes that read the dataset, with the fields of the caller's view."""
-
-    is_administrative = False
-
-    @operation("OpenAPI document of a dataset as you see it", {"type": "object"}, problems=(403,), headers=AGREEMENT)
-    def get(self, request: Request, key: str) -> Response:
-        return Response(dataset_document(key, view_schema(self.caller, key, agreement_of(request))))
-
-
-class DataPackage(ApiView):
-    """The dataset's files, described for programs that know Data Packages."""
-
-    is_administrative = False
-
-    @operation("Data Package of a dataset as you see it", {"type": "object"}, problems=(403,), headers=AGREEMENT)
-    def get(self, request: Request, key: str) -> Response:
-        return Response(data_package(self.caller, key, agreement_of(request), site=settings.HUB_URL))
-
-
 def _described(datasets: QuerySet[Dataset], access: Caller | str) -> QuerySet[Dataset]:
     """With all that an entry shows; the caller's ``access``, or the word for it."""
     described = with_freshness(datasets).annotate(version=Coalesce("relation__version", 0), owner=F("agency__code"))
@@ -299,13 +247,6 @@ def _shown(caller: Caller, key: str, agreement: str = "") -> dict[str, Any]:
     decision = decision_for(caller, key, agreement=agreement)
     described = _described(Dataset.objects.select_related("agency"), availability(decision))
     return detail(described.get(key=key), decision, caller)
-
-
-def _party(text: str) -> Party:
-    try:
-        return Party.parse(text)
-    except Invalid as error:
-        raise Invalid(error.message, hint=error.hint, errors=[FieldError("as", error.code, error.message)]) from None
 
 
 def _taken(body: dict[str, Any], *names: str) -> dict[str, Any]:
