@@ -55,7 +55,10 @@ PARTS = {
     ),
     "aggregates": Part((f"{STATEMENTS}aggregates.py",), ("tests/query/test_aggregate.py",)),
     "changes": Part((f"{STATEMENTS}changes.py",), ("tests/query/test_changes.py",)),
-    "kept": Part(("hub/query/statements.py", "hub/query/kept.py"), ("tests/query/test_kept_statements.py",)),
+    "kept": Part(
+        ("hub/query/statements.py", "hub/query/kept.py"),
+        ("tests/query/test_kept.py", "tests/query/test_kept_statements.py"),
+    ),
 }
 
 
