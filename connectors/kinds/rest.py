@@ -129,8 +129,10 @@ class Rest(Connector):
                     hint="Declare the dataset's fields, or run again when the source has data.",
                 )
             had = dict.fromkeys(field_names(offered), "")
-            for batch in batches(columns, _records(first, found, keys, state.get("done", 0)), most=extract.most):
-                yield replace(batch, offered=had)
+            named: set[str] = set()
+            noted = _noted(chain([first], found), dict(zip(columns, keys, strict=True)), named)
+            for batch in batches(columns, _records(noted, keys, state.get("done", 0)), most=extract.most):
+                yield replace(batch, offered=had, named=frozenset(named))
 
     def _pages(self, http: Http, extract: Extract) -> Iterator[Page]:
         select = extract.select
@@ -180,9 +182,28 @@ def _first(found: Iterator[Page], *, is_going_on: bool) -> Page | None:
         raise
 
 
-def _records(first: Page, others: Iterator[Page], keys: tuple[str, ...], done: int) -> Iterator[Lines | Record | Mark]:
+def _noted(found: Iterator[Page], keys: Mapping[str, str], named: set[str]) -> Iterator[Page]:
+    """The same pages; each name whose key a record has is added to ``named`` before its page is given.
+
+    A page is looked into no more than for keys that none before it had.
+    """
+    for page in found:
+        left = [name for name, key in keys.items() if name not in named and _may_name(page.answer.body, key)]
+        if left:
+            with _json_of(page.answer):
+                had = set(tokens.keys_of(page.records))
+            named.update(name for name in left if keys[name] in had)
+        yield page
+
+
+def _may_name(body: bytes, key: str) -> bool:
+    """Whether the key can be in it: as it stands, or written with escapes."""
+    return b"\\" in body or json.dumps(key).encode() in body
+
+
+def _records(found: Iterator[Page], keys: tuple[str, ...], done: int) -> Iterator[Lines | Record | Mark]:
     """The records of all pages, numbered after the first ``done``, with a mark between two pages."""
-    for page in chain([first], others):
+    for page in found:
         with _json_of(page.answer):
             yield from tokens.lines(page.records, keys, done + 1)
         done += len(page.records)

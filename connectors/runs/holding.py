@@ -1,6 +1,6 @@
 """What goes beyond a stream's contract: a run that would do it fails, or waits for a person with the difference."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -62,6 +62,11 @@ class Bounds:
                 "rows come in.",
             )
 
+    @property
+    def lets_columns_change(self) -> bool:
+        """Whether the contract, or a person by now, has something come in that was not there."""
+        return self.terms.columns == "evolve" or "columns-changed" in self.accepted
+
     def check_columns(self, drift: Drift) -> None:
         """Raises ``Broken`` or ``Held`` where the source's columns are not to change without a word."""
         if drift.retyped and self.terms.types == "fail":
@@ -88,6 +93,19 @@ class Bounds:
             hint=f"{_AGAIN} and sync again; or let the run go on (release it): what is new comes in, hidden until "
             "somebody classifies it, and what is gone has no values.",
         )
+
+    def check_ends(self, unended: Sequence[str]) -> None:
+        """Raises ``Held`` for text files whose last line has no end, where all that came before them had one."""
+        seen = self.accepted.get("perhaps-truncated")
+        if unended and not (seen and set(unended) <= set(seen["files"])):
+            raise Held(
+                f"The last line has no end, as it had in all files before: {', '.join(unended)}.",
+                code="perhaps-truncated",
+                difference={"files": list(unended)},
+                hint="Nothing was changed. The file may have been cut short within its last value: look at its end. If "
+                "it is whole, let the run go on (release it), and nobody is asked again; else have it written again "
+                "and sync again.",
+            )
 
     def check_shrinkage(self, before: int, after: int) -> None:
         """Raises ``Held`` where a refresh would leave too few of the rows that there were."""

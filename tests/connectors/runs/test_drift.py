@@ -147,8 +147,8 @@ def test_field_that_the_source_never_had_is_no_drift(stream: Stream, write: Writ
 def test_records_of_an_api_may_leave_out_what_has_no_value(dataset: Dataset, run_of: RunOf) -> None:
     answers = [
         b'[{"id": 1, "name": "one", "at": "2020-01-01T00:00:00Z"}]',
-        b'[{"id": 1, "at": "2020-01-01T00:00:00Z"}]',
-        b'[{"id": 1, "at": "2020-01-01T00:00:00Z", "phone": "555"}]',
+        b'[{"id": 1, "at": "2020-01-01T00:00:00Z"}, {"id": 2, "name": null}]',
+        b'[{"id": 1, "at": "2020-01-01T00:00:00Z", "phone": "555"}, {"id": 2, "name": "two"}]',
     ]
 
     def answer(asked: Asked) -> Reply:
@@ -164,7 +164,7 @@ def test_records_of_an_api_may_leave_out_what_has_no_value(dataset: Dataset, run
             answers.pop(0)
 
     assert [(run.status, run.updated) for run in runs] == [("succeeded", 0), ("succeeded", 1), ("held", 0)]
-    assert runs[2].difference["added"] == ["phone"]
+    assert runs[2].difference == {"added": ["phone"], "gone": []}
 
 
 def test_type_that_changed_is_told_apart_from_one_that_was_never_known() -> None:
