@@ -50,7 +50,7 @@ def pace_of(run: Run) -> Pace:
 
 
 def next_at(stream: Stream) -> datetime | None:
-    """When the stream is read by itself again, as its schedule and its source's pause and hours have it; None for not."""
+    """When the stream is next read by itself, by its schedule and its source's pause and hours; None for never."""
     if stream.next_due_at is None or not (stream.is_active and stream.source.is_active):
         return None
     return next_open(stream.source, stream.next_due_at)

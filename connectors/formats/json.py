@@ -250,9 +250,9 @@ def check_weight(document: bytes, where: str) -> None:
 
 def not_json(where: str, media_type: str = "") -> SourceMalformed:
     """The error for an answer or file that is no JSON; its content is not shown, for it could be data."""
-    came = f" but {media_type}" if media_type and "json" not in media_type else ""
+    instead = f" but {media_type}" if media_type and "json" not in media_type else ""
     return SourceMalformed(
-        f"{where} did not give JSON{came}.",
+        f"{where} did not give JSON{instead}.",
         code="source-not-json",
         hint="The address may lead to a sign-in or error page: check the source's url and auth, and select.path.",
     )
