@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from connectors.base import Batch, Extract
 from connectors.models import Run
-from connectors.runs.drift import Columns, Drift, after
+from connectors.runs.drift import Columns, Drift, Retyped, after
 from connectors.runs.holding import Bounds
 from hub.accounts.caller import HUB
 from hub.catalog.commands import set_fields
@@ -18,14 +18,16 @@ from hub.errors import SourceLacks
 class Meeting:
     """What one attempt of ``run`` has met: ``columns`` from now on, and the fields that the source ``lacks``.
 
-    Of records that leave out what has no value, ``named`` are the fields that one of them had; ``ends`` are the text
-    files whose last line has no end, an empty text for those where it has one.
+    ``retyped`` are columns whose type is another one than the last time. Of records that leave out what has no value,
+    ``named`` are the fields that one of them had; ``ends`` are the text files whose last line has no end, an empty text
+    for those where it has one.
     """
 
     run: Run
     bounds: Bounds
     columns: Columns | None = None
     lacks: frozenset[str] = frozenset()
+    retyped: Retyped = ()
     named: frozenset[str] = field(default=frozenset(), init=False)
     ends: frozenset[str] = field(default=frozenset(), init=False)
 
@@ -83,6 +85,7 @@ class Meeting:
             raise lacking
         drift = Drift.of(seen or offered, offered, absent)
         self.bounds.check_columns(drift)
+        self.retyped = drift.retyped
         self.columns = after(seen, offered, drift)
         self.lacks |= frozenset(absent)
         if drift.added:

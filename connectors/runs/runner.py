@@ -242,7 +242,8 @@ class _Work:
         self.heartbeat.check()
         self.aside.write_down()
         of_wrong_type = quarantine.count_kept(self.run.pk, rule="type")
-        self.bounds.check_rejects(self.progress.rejected, of_wrong_type, self.progress.rows_read)
+        read = self.progress.rows_read
+        self.bounds.check_rejects(self.progress.rejected, of_wrong_type, read, self.meeting.retyped)
 
     @transaction.atomic
     def _publish(self, into: Staging, since: float) -> Outcome:

@@ -134,6 +134,7 @@ _BREACHES: list[Callable[[], None]] = [
     lambda: _bounds(types="fail").check_rejects(1, 1, 2),
     lambda: _bounds(rows="fail").check_rejects(1, 0, 2),
     lambda: _bounds().check_rejects(1, 0, 2),
+    lambda: _bounds().check_rejects(2, 2, 2, (("a", "text", "int4"),)),
     lambda: _bounds().check_shrinkage(10, 1),
     lambda: _bounds().check_ends(["/a/b.csv"]),
 ]

@@ -1,10 +1,10 @@
 """What was brought in when, and how it went; moves while it works."""
 
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import messages
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -26,6 +26,7 @@ from hub.web.sentences import said
 
 _SHOWN: Final = 50
 _REJECTS: Final = 100
+_GROUPS: Final = 10
 
 
 @require_safe
@@ -54,6 +55,7 @@ def run(request: HttpRequest, caller: Caller, id: UUID) -> HttpResponseBase:
         "is_uploaded": Upload.objects.filter(run=thing.pk).exists(),
         "standing": Relation.objects.filter(dataset=thing.stream.dataset_id).first(),
         "rejects": rejects,
+        "groups": _by_message(thing),
         "owns": owns,
         "may_retry": owns and _is_kept(thing) and may(require_loader, caller, thing.stream),
         "is_moving": thing.status in Run.OPEN,
@@ -113,6 +115,12 @@ def decide(request: HttpRequest, caller: Caller, id: UUID, act: str) -> HttpResp
         messages.error(request, said(error.message, error.hint))
         return redirect("run", id)
     return redirect("run", going_on.pk)
+
+
+def _by_message(run: Run) -> QuerySet[Rejected, Any]:
+    """What was wrong in which field, and how often, of the records that were told of."""
+    told = Rejected.objects.filter(run=run.pk).values("field", "message").annotate(count=Count("pk"))
+    return told.order_by("-count", "field", "message")[:_GROUPS]
 
 
 def _is_kept(run: Run) -> bool:
