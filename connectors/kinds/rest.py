@@ -1,5 +1,6 @@
 """The kind ``rest``: records from a JSON API, page after page, every digit kept."""
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from connectors.formats import json, tokens
 from hub.errors import SourceMalformed, SourceMissing, SourceRefused
 
 MAX_PAGE: Final = 32 << 20
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_ .-]+")
 
 
 class Rest(Connector):
@@ -129,8 +131,9 @@ class Rest(Connector):
                     hint="Declare the dataset's fields, or run again when the source has data.",
                 )
             had = dict.fromkeys(field_names(offered), "")
-            named: set[str] = set()
-            noted = _noted(chain([first], found), dict(zip(columns, keys, strict=True)), named)
+            key_of = dict(zip(columns, keys, strict=True))
+            named = {name for name, key in key_of.items() if key in offered}
+            noted = _noted(chain([first], found), key_of, named)
             for batch in batches(columns, _records(noted, keys, state.get("done", 0)), most=extract.most):
                 yield replace(batch, offered=had, named=frozenset(named))
 
@@ -197,8 +200,8 @@ def _noted(found: Iterator[Page], keys: Mapping[str, str], named: set[str]) -> I
 
 
 def _may_name(body: bytes, key: str) -> bool:
-    """Whether the key can be in it: as it stands, or written with escapes."""
-    return b"\\" in body or json.dumps(key).encode() in body
+    """Whether the key can be in it: as it stands or, where it has more than plain letters, written with escapes."""
+    return json.dumps(key).encode() in body or (b"\\" in body and not _PLAIN.fullmatch(key))
 
 
 def _records(found: Iterator[Page], keys: tuple[str, ...], done: int) -> Iterator[Lines | Record | Mark]:

@@ -229,5 +229,6 @@ def _patterns() -> list[tuple[re.Pattern[str], str]]:
 
 
 def _pattern(sentence: str) -> re.Pattern[str]:
-    escaped = re.sub(r"%\\\((\w+)\\\)s", r"(?P<\1>.+?)", re.escape(sentence))
+    escaped = re.sub(r"%\\\((state|class|role)\\\)s", r"(?P<\1>[\\w-]+)", re.escape(sentence))
+    escaped = re.sub(r"%\\\((\w+)\\\)s", r"(?P<\1>.+?)", escaped)
     return re.compile(escaped, re.DOTALL)

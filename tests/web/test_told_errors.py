@@ -175,3 +175,23 @@ def test_every_reason_for_which_a_record_stays_out_is_said_in_chinese() -> None:
     assert [fault for text in sorted(texts) for fault in faults_of(text)] == []
     assert len(texts) >= 7
     assert in_chinese("day-1.csv: The quotes in this line do not match.") == "day-1.csv：此行的引号不配对。"
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        "Loading water.wells is for the publishers of water. Ask for the role publisher in water, or to steward "
+        "water.wells (load).",
+        "The stream wells or its source is switched off. Switch it on first.",
+        "The run is not held: it is failed. Look at it again.",
+        "No record of this run is kept to be tried again. Records go once they were tried again, or a later run has "
+        "replaced all rows; sync the stream.",
+        "water.wells is filled by the stream wells. Bring the file with mode merge or append, or switch the stream "
+        "off.",
+        "Another file is on its way into water.wells. Wait for the end of its run.",
+        "Another run of the stream is on its way. Wait for its end; it takes this one's place.",
+    ],
+)
+def test_what_the_buttons_of_a_run_refuse_is_said_in_chinese(refusal: str) -> None:
+    assert faults_of(refusal) == []
+    assert "状态为：not" not in in_chinese(refusal)

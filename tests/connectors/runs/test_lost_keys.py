@@ -90,15 +90,16 @@ def test_key_that_only_the_last_of_many_records_has_is_there(api: Api, name: str
     assert api.run([*many, {"id": 1, "name": name, "at": AT}]).status == "succeeded"
 
 
-def test_field_that_records_have_at_last_is_no_news(api: Api, dataset: Dataset) -> None:
-    dataset.fields.create(number=4, name="note", type="string", sensitivity="public")
+@pytest.mark.parametrize("name", ["note", "备注"])
+def test_field_that_records_have_at_last_is_no_news(api: Api, dataset: Dataset, name: str) -> None:
+    dataset.fields.create(number=4, name=name, type="string", sensitivity="public")
     many = [{**OLD[0], "id": number} for number in range(3, PAGE + 3)]
 
-    runs = [api.run([*OLD, *many]), api.run([*OLD, *many, {**OLD[0], "id": 0, "note": "x"}])]
-    runs += [api.run([{**OLD[0], "note": "y"}, *OLD[1:], *many]), api.run([*OLD, *many])]
+    runs = [api.run([*OLD, *many]), api.run([*OLD, *many, {**OLD[0], "id": 0, name: "x"}])]
+    runs += [api.run([{**OLD[0], name: "y"}, *OLD[1:], *many]), api.run([*OLD, *many])]
 
     assert [run.status for run in runs] == ["succeeded", "succeeded", "succeeded", "held"]
-    assert runs[-1].difference == {"added": [], "gone": ["note"]}
+    assert runs[-1].difference == {"added": [], "gone": [name]}
 
 
 def test_new_key_beside_one_that_comes_late_is_the_only_news(api: Api) -> None:
