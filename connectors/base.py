@@ -60,6 +60,9 @@ class Batch:
     written of a value of it, in ISO style and UTC. Empty where nothing is known of the cells; the same in all batches.
     ``offered`` are all columns that the source has now, wanted or not, by the names of fields that they would become,
     each with its type where the source knows types; told in the first batch.
+    ``named`` are those of the columns that some record up to here has a name for, where records leave out what has no
+    value; None where all have the same columns. ``unended`` is the text file of these rows, where its last line has no
+    end; empty where it has one, None where nothing is known of that.
     ``state`` is what to hand in next time, once this batch and all before it are published; the last one counts.
     ``checkpoint``, plain JSON, says that after this batch reading can go on from here, by ``Extract.resume``.
     """
@@ -71,6 +74,8 @@ class Batch:
     rejects: tuple[Reject, ...] = ()
     types: tuple[str, ...] = ()
     offered: Mapping[str, str] = field(default_factory=dict)
+    named: frozenset[str] | None = None
+    unended: str | None = None
     state: Mapping[str, Any] | None = None
     checkpoint: Mapping[str, Any] | None = None
 

@@ -107,8 +107,8 @@ def edit_stream(*, actor: Caller, stream: Stream, **values: Any) -> Stream:
     _check_stream(stream)
     changed = set(values)  # and no more: a run that ends just now writes down how far it has come
     if not values.keys().isdisjoint({"select", "mode", "cursor", "deleted"}):
-        stream.cursor_value, stream.state, stream.columns = "", {}, {}
-        changed |= {"cursor_value", "state", "columns"}
+        stream.cursor_value, stream.state, stream.columns, stream.ends_lines = "", {}, {}, None
+        changed |= {"cursor_value", "state", "columns", "ends_lines"}
     if "schedule" in values:
         stream.next_due_at = next_due(stream.schedule, now())
         changed.add("next_due_at")

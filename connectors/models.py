@@ -52,7 +52,8 @@ class Stream(models.Model):
     ``state`` is the source's own word on how far a run has come, see ``connectors.base.Extract``.
     ``columns`` are the source's when the stream last came through, see ``connectors.runs.drift.Columns``.
     ``deleted`` tells rows that are gone, see ``connectors.runs.deletions``, ``overlap`` how far before ``cursor_value``
-    a run asks again, see ``connectors.runs.overlap``. ``owner`` is the dataset's agency.
+    a run asks again, see ``connectors.runs.overlap``. ``owner`` is the dataset's agency. ``ends_lines`` says whether
+    each text file that came through had an end to its last line; None before the first.
     """
 
     class Mode(models.TextChoices):
@@ -73,6 +74,7 @@ class Stream(models.Model):
     deleted = models.JSONField(default=dict, db_default={}, blank=True)
     state = models.JSONField(default=dict, db_default={}, blank=True)
     columns = models.JSONField(default=dict, blank=True)
+    ends_lines = models.BooleanField(null=True, blank=True)
     schedule = models.CharField(max_length=100, blank=True)
     next_due_at = models.DateTimeField(null=True, blank=True, db_index=True)
     contract = models.JSONField(default=dict)

@@ -1,6 +1,7 @@
 """Who may change sources, and who brings rows in."""
 
 from connectors.models import Source, Stream
+from connectors.uploads import KIND as BY_HAND
 from hub.accounts.caller import Caller
 from hub.accounts.permissions import may_act, require_act
 from hub.accounts.stewardship import is_steward
@@ -16,6 +17,12 @@ def require_reach(actor: Caller, source: Source) -> None:
     """Whoever may make the hub call this system: publishers and reviewers of the owner, and the source's stewards."""
     if not may_act(actor, "edit", source.agency.code, source):
         require_act(actor, "load", source.agency.code, source, what="Reaching for a source")
+
+
+def may_start(actor: Caller, stream: Stream) -> bool:
+    """Whether ``actor`` may have the stream read now: it is switched on, and has a source to read."""
+    is_on = stream.is_active and stream.source.is_active and stream.source.kind != BY_HAND
+    return is_on and may_act(actor, "load", stream.dataset.agency.code, stream.dataset, stream.source)
 
 
 def require_loader(actor: Caller, stream: Stream) -> None:

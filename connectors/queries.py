@@ -9,8 +9,8 @@ from django.utils.timezone import now
 
 from connectors import registry
 from connectors.base import Connector, Found
-from connectors.models import Run, Source, Tick, Upload
-from connectors.runs.pacing import slots
+from connectors.models import Run, Source, Stream, Tick, Upload
+from connectors.runs.pacing import next_open, slots
 from connectors.secrets import unseal
 from connectors.uploads import Uploaded
 from hub.catalog.models import Dataset
@@ -47,6 +47,13 @@ def pace_of(run: Run) -> Pace:
     earlier = Run.objects.filter(stream=run.stream_id, status__in=Run.GOOD).order_by("-created_at")
     expected = earlier.values_list("rows_read", flat=True).first() or 0
     return Pace(rate, (expected - run.rows_read) / rate if expected > run.rows_read else None)
+
+
+def next_at(stream: Stream) -> datetime | None:
+    """When the stream is next read by itself, by its schedule and its source's pause and hours; None for never."""
+    if stream.next_due_at is None or not (stream.is_active and stream.source.is_active):
+        return None
+    return next_open(stream.source, stream.next_due_at)
 
 
 def quality_of(dataset: Dataset) -> dict[str, Any] | None:

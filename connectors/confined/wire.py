@@ -63,13 +63,14 @@ def task_of(head: Mapping[str, Any]) -> Task:
 def batch_head(batch: Batch) -> dict[str, Any]:
     rejects = [(one.position, one.code, one.message, one.cells) for one in batch.rejects]
     offered = [*batch.offered.items()]
-    return {"batch": [batch.columns, batch.count, rejects, batch.types, offered]}
+    named = None if batch.named is None else sorted(batch.named)
+    return {"batch": [batch.columns, batch.count, rejects, batch.types, offered, named, batch.unended]}
 
 
 def batch_of(message: Message) -> Batch:
     """Raises ``ValueError`` for what is none."""
     head, copy = message
-    columns, count, rejects, types, offered = head["batch"]
+    columns, count, rejects, types, offered, named, unended = head["batch"]
     return Batch(
         tuple(map(str, columns)),
         copy,
@@ -81,6 +82,8 @@ def batch_of(message: Message) -> Batch:
         ),
         types=tuple(map(str, types)),
         offered={str(name): str(type_) for name, type_ in offered},
+        named=None if named is None else frozenset(map(str, named)),
+        unended=None if unended is None else str(unended),
     )
 
 

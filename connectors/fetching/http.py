@@ -157,7 +157,9 @@ class Http:
     def _sent(self, url: httpx.URL, method: str) -> httpx.Response:
         if url.scheme not in ("http", "https") or url.userinfo:
             raise SourceMalformed(
-                f"{place(self.url)} leads to an address that is neither plain http nor https.", code="source-redirects"
+                f"{place(self.url)} leads to an address that is neither plain http nor https.",
+                code="source-redirects",
+                hint="Set the source's url to where the redirects were meant to end.",
             )
         is_own = _origin(url) == _origin(self.url)
         headers = dict(self._headers) if is_own else {}
@@ -217,7 +219,9 @@ def _chunks(response: httpx.Response, max_bytes: int) -> Iterator[bytes]:
         ) from error
     except httpx.DecodingError as error:
         raise SourceMalformed(
-            f"{place(response.url)} sent a damaged compressed answer.", code="source-truncated"
+            f"{place(response.url)} sent a damaged compressed answer.",
+            code="source-truncated",
+            hint="Nothing was loaded. Run again; if it stays so, the server or a proxy before it cuts answers.",
         ) from error
     except httpx.TimeoutException as error:
         raise _Again(_unreachable(response.url, error)) from error

@@ -47,13 +47,13 @@ def open_table(file: BinaryIO, options: Options) -> Table:
     check_header(header, options.where)
     records = _Records(reader, text, len(header), options.where, has_last_newline)
     if isinstance(text, _Text):
-        return Table(tuple(header), records.one_by_one())
+        return Table(tuple(header), records.one_by_one(), is_ended=has_last_newline)
 
     def lines(places: Sequence[int], missing: Iterable[str]) -> Iterator[Lines | Record]:
         pick = picker(places, len(header))
         return records.by_blocks(text, plain(delimiter.encode(), len(header), places, missing), pick)
 
-    return Table(tuple(header), records.one_by_one(), lines)
+    return Table(tuple(header), records.one_by_one(), lines, is_ended=has_last_newline)
 
 
 class _Text:

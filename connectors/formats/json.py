@@ -25,6 +25,7 @@ _SAMPLE: Final = 1000
 _NUMBER: Final = "\0"
 _marked: Final = partial(concat, _NUMBER)
 _AT_ONCE: Final = 100
+_NONE: Final = object()
 _NUL: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
@@ -218,7 +219,22 @@ def _table(records: Iterator[Any], options: Options) -> Table:
     keys = keys_for(options.wanted, offered)
     # What is not wanted is told too, so that a stream hears of new columns.
     others = tuple(key for key in offered if key not in keys)
-    return Table((*options.wanted, *others), cells(chain(sample, records), (*keys, *others)))
+    named = {name for name, key in zip(options.wanted, keys, strict=True) if key in offered}
+    left = {name: key for name, key in zip(options.wanted, keys, strict=True) if name not in named}
+    rows = chain(sample, _noted(records, left, named))
+    return Table((*options.wanted, *others), cells(rows, (*keys, *others)), named=named)
+
+
+def _noted(records: Iterator[Any], left: dict[str, str], named: set[str]) -> Iterator[Any]:
+    """The same records; each name in ``left`` goes over to ``named`` before the first one that has its key."""
+    while left and (record := next(records, _NONE)) is not _NONE:
+        if isinstance(record, dict):
+            found = [name for name, key in left.items() if key in record]
+            named.update(found)
+            for name in found:
+                del left[name]
+        yield record
+    yield from records
 
 
 def check_weight(document: bytes, where: str) -> None:
@@ -234,9 +250,9 @@ def check_weight(document: bytes, where: str) -> None:
 
 def not_json(where: str, media_type: str = "") -> SourceMalformed:
     """The error for an answer or file that is no JSON; its content is not shown, for it could be data."""
-    came = f" but {media_type}" if media_type and "json" not in media_type else ""
+    instead = f" but {media_type}" if media_type and "json" not in media_type else ""
     return SourceMalformed(
-        f"{where} did not give JSON{came}.",
+        f"{where} did not give JSON{instead}.",
         code="source-not-json",
         hint="The address may lead to a sign-in or error page: check the source's url and auth, and select.path.",
     )

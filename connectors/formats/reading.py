@@ -46,15 +46,18 @@ def read(file: BinaryIO, task: Task, scratch: Scratch = spooled) -> Iterator[Bat
         columns = task.columns or field_names(table.header)
         known = table.fields or [""] * len(table.header)
         names = zip(table.header, field_names(table.header), known, strict=True)
-        had = {name: type_ for cell, name, type_ in names if cell not in task.ignored}
+        unnamed = () if table.named is None else {*task.columns} - table.named
+        had = {name: type_ for cell, name, type_ in names if cell not in task.ignored and cell not in unnamed}
         records = behind.rest(_picked(table, task.columns, task.options.where, missing))
         types = () if task.is_one_of_many else _vouched(table, columns, task.is_zoned)
+        unended = None if table.is_ended is None else "" if table.is_ended else task.options.where
         for batch in batches(columns, records, missing, task.most, task.size):
             rejects = batch.rejects
             if task.is_one_of_many:
                 which = _which(task.path, name)
                 rejects = tuple(replace(one, message=f"{which}: {one.message}") for one in rejects)
-            yield replace(batch, offered=had, rejects=rejects, types=types)
+            named = None if table.named is None else frozenset(table.named)
+            yield replace(batch, offered=had, rejects=rejects, types=types, named=named, unended=unended)
 
 
 def describe(file: BinaryIO, task: Task, scratch: Scratch = spooled) -> Found:

@@ -1,6 +1,6 @@
 """The shape every file format is read into, and what may be said about how to read it."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,7 +36,9 @@ class Table:
     Where a format can give many records at once as COPY text, ``lines`` makes it: from then on ``records`` holds those
     between, with all their cells. It takes the places of the columns wanted and the texts that mean no value.
     Where it knows types, ``fields`` are those of the hub for each column, and ``types`` those of PostgreSQL that write
-    each cell as it comes (see ``Batch.types``), or empty.
+    each cell as it comes (see ``Batch.types``), or empty. ``named`` (see ``Batch``) has what the first records
+    name, and grows while others are read; ``is_ended`` says whether the last line has an end. None where there is
+    nothing to tell.
     """
 
     header: tuple[str, ...]
@@ -44,3 +46,5 @@ class Table:
     lines: "Callable[[Sequence[int], Iterable[str]], Iterator[Lines | Record]] | None" = None
     fields: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
+    named: Set[str] | None = None
+    is_ended: bool | None = None

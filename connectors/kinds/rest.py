@@ -1,5 +1,6 @@
 """The kind ``rest``: records from a JSON API, page after page, every digit kept."""
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from connectors.formats import json, tokens
 from hub.errors import SourceMalformed, SourceMissing, SourceRefused
 
 MAX_PAGE: Final = 32 << 20
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_ .-]+")
 
 
 class Rest(Connector):
@@ -129,8 +131,11 @@ class Rest(Connector):
                     hint="Declare the dataset's fields, or run again when the source has data.",
                 )
             had = dict.fromkeys(field_names(offered), "")
-            for batch in batches(columns, _records(first, found, keys, state.get("done", 0)), most=extract.most):
-                yield replace(batch, offered=had)
+            key_of = dict(zip(columns, keys, strict=True))
+            named = {name for name, key in key_of.items() if key in offered}
+            noted = _noted(chain([first], found), key_of, named)
+            for batch in batches(columns, _records(noted, keys, state.get("done", 0)), most=extract.most):
+                yield replace(batch, offered=had, named=frozenset(named))
 
     def _pages(self, http: Http, extract: Extract) -> Iterator[Page]:
         select = extract.select
@@ -180,9 +185,28 @@ def _first(found: Iterator[Page], *, is_going_on: bool) -> Page | None:
         raise
 
 
-def _records(first: Page, others: Iterator[Page], keys: tuple[str, ...], done: int) -> Iterator[Lines | Record | Mark]:
+def _noted(found: Iterator[Page], keys: Mapping[str, str], named: set[str]) -> Iterator[Page]:
+    """The same pages; each name whose key a record has is added to ``named`` before its page is given.
+
+    A page is looked into no more than for keys that none before it had.
+    """
+    for page in found:
+        left = [name for name, key in keys.items() if name not in named and _may_name(page.answer.body, key)]
+        if left:
+            with _json_of(page.answer):
+                had = set(tokens.keys_of(page.records))
+            named.update(name for name in left if keys[name] in had)
+        yield page
+
+
+def _may_name(body: bytes, key: str) -> bool:
+    """Whether the key can be in it: as it stands or, where it has more than plain letters, written with escapes."""
+    return json.dumps(key).encode() in body or (b"\\" in body and not _PLAIN.fullmatch(key))
+
+
+def _records(found: Iterator[Page], keys: tuple[str, ...], done: int) -> Iterator[Lines | Record | Mark]:
     """The records of all pages, numbered after the first ``done``, with a mark between two pages."""
-    for page in chain([first], others):
+    for page in found:
         with _json_of(page.answer):
             yield from tokens.lines(page.records, keys, done + 1)
         done += len(page.records)

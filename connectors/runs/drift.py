@@ -7,6 +7,8 @@ from typing import Any
 Columns = Mapping[str, str | None]
 """By the name of the field that each would become, the source's type, empty where it knows none; None has gone."""
 
+Retyped = tuple[tuple[str, str, str], ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Drift:
@@ -14,7 +16,7 @@ class Drift:
 
     added: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
-    retyped: tuple[tuple[str, str, str], ...] = ()
+    retyped: Retyped = ()
 
     @classmethod
     def of(cls, seen: Columns, offered: Mapping[str, str], absent: Sequence[str] = ()) -> "Drift":

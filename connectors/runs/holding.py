@@ -1,12 +1,12 @@
 """What goes beyond a stream's contract: a run that would do it fails, or waits for a person with the difference."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from connectors.models import Run
-from connectors.runs.drift import Drift
+from connectors.runs.drift import Drift, Retyped
 from connectors.runs.terms import Terms
 from hub.errors import HubError
 
@@ -38,8 +38,12 @@ class Bounds:
     def of(cls, run: Run) -> "Bounds":
         return cls(Terms.parse(run.stream.contract), run.accepted)
 
-    def check_rejects(self, rejected: int, of_wrong_type: int, read: int) -> None:
-        """Raises ``Broken`` where the contract suffers none, ``Held`` where there are too many."""
+    def check_rejects(self, rejected: int, of_wrong_type: int, read: int, retyped: Retyped = ()) -> None:
+        """Raises ``Broken`` where the contract suffers none, ``Held`` where there are too many.
+
+        ``retyped`` are columns whose type the source has changed, which may be why.
+        """
+        why = f" {_told(retyped)}" if retyped and of_wrong_type else ""
         if of_wrong_type and self.terms.types == "fail":
             raise Broken(
                 f"{of_wrong_type} values are not of their field's type.",
@@ -55,19 +59,24 @@ class Bounds:
         share = self._widened("too-many-rejects", "rejected", "read", self.terms.max_rejects)
         if rejected > share * read:
             raise Held(
-                f"{rejected} of {read} rows break the dataset's contract, more than {self.terms.max_rejects:.1%}.",
+                f"{rejected} of {read} rows break the dataset's contract, more than {self.terms.max_rejects:.1%}."
+                + why,
                 code="too-many-rejects",
                 difference={"rejected": rejected, "read": read},
                 hint=f"Nothing was changed. {_LOOK}, and sync again; or let the run go on (release it), and the good "
                 "rows come in.",
             )
 
+    @property
+    def lets_columns_change(self) -> bool:
+        """Whether the contract, or a person by now, has something come in that was not there."""
+        return self.terms.columns == "evolve" or "columns-changed" in self.accepted
+
     def check_columns(self, drift: Drift) -> None:
         """Raises ``Broken`` or ``Held`` where the source's columns are not to change without a word."""
         if drift.retyped and self.terms.types == "fail":
-            changed = ", ".join(f"{name} was {was} and is {is_now}" for name, was, is_now in drift.retyped)
             raise Broken(
-                f"The source's columns have other types: {changed}.",
+                _told(drift.retyped),
                 code="type-changed",
                 hint=f"{_AGAIN}, or set the contract's types to quarantine.",
             )
@@ -89,6 +98,19 @@ class Bounds:
             "somebody classifies it, and what is gone has no values.",
         )
 
+    def check_ends(self, unended: Sequence[str]) -> None:
+        """Raises ``Held`` for text files whose last line has no end, where all that came before them had one."""
+        seen = self.accepted.get("perhaps-truncated")
+        if unended and not (seen and set(unended) <= set(seen["files"])):
+            raise Held(
+                f"The last line has no end, as it had in all files before: {', '.join(unended)}.",
+                code="perhaps-truncated",
+                difference={"files": list(unended)},
+                hint="Nothing was changed. The file may have been cut short within its last value: look at its end. If "
+                "it is whole, let the run go on (release it), and nobody is asked again; else have it written again "
+                "and sync again.",
+            )
+
     def check_shrinkage(self, before: int, after: int) -> None:
         """Raises ``Held`` where a refresh would leave too few of the rows that there were."""
         share = self._widened("shrinks-too-much", "gone", "before", self.terms.max_shrink)
@@ -105,6 +127,11 @@ class Bounds:
         """The share that the contract allows, or the greater one that a person saw and accepted."""
         seen = self.accepted.get(code)
         return max(share, Decimal(seen[part]) / Decimal(seen[whole])) if seen and seen[whole] else share
+
+
+def _told(retyped: Retyped) -> str:
+    changes = ", ".join(f"{name} was {was} and is {is_now}" for name, was, is_now in retyped)
+    return f"The source's columns have other types: {changes}."
 
 
 _AGAIN = "Nothing was changed. Have the source give them as before"

@@ -10,7 +10,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connections, transaction
-from django.db.models import Q
 
 from connectors.base import Batch, CannotResume, Connector, Extract, Limits
 from connectors.columns import field_names
@@ -19,11 +18,11 @@ from connectors.queries import connector_for
 from connectors.runs.aside import Aside
 from connectors.runs.checkpoints import Checkpoints
 from connectors.runs.deletions import mark_of
-from connectors.runs.drift import Columns, Drift, after
 from connectors.runs.ending import LeaseLost, Progress, end_by, end_early, finish, supersede
 from connectors.runs.flow import paced
 from connectors.runs.holding import Bounds
 from connectors.runs.lease import Heartbeat, claim
+from connectors.runs.meeting import Meeting
 from connectors.runs.overlap import since
 from connectors.runs.pacing import note_answer
 from hub.accounts.caller import HUB
@@ -72,14 +71,13 @@ class _Work:
     run: Run
     progress: Progress = field(default_factory=Progress)
     heartbeat: Heartbeat | None = None
-    columns: Columns | None = None
     state: Mapping[str, Any] | None = None
-    lacks: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self.stream: Stream = self.run.stream
         self.dataset = self.stream.dataset
         self.bounds = Bounds.of(self.run)
+        self.meeting = Meeting(self.run, self.bounds)
         self.aside = Aside(self.run)
         upload: Upload | None = getattr(self.run, "upload", None)
         self.mode = upload.mode if upload is not None else self.stream.mode
@@ -98,9 +96,11 @@ class _Work:
         except SourceLacks as error:
             if self.progress.rows_read:  # one file of several lacks what the others have
                 raise
-            self._meet(dict.fromkeys(field_names(error.offered), ""), error)
+            self.meeting.meet(dict.fromkeys(field_names(error.offered), ""), error)
+            self._begin_again()
             self._bring_in(connector)
         except _Evolved:
+            self._begin_again()
             self._bring_in(connector)
 
     def _bring_in(self, connector: Connector) -> None:
@@ -110,7 +110,7 @@ class _Work:
         self._require_key()
         name = f"r{self.run.pk.hex}_{self.run.fence}"
         contract = contract_of(self.dataset, self.select.get("timezone", ""))
-        fresh = Staging(name, contract, is_new, lacks=self.lacks, mark=mark_of(self.stream))
+        fresh = Staging(name, contract, is_new, lacks=self.meeting.lacks, mark=mark_of(self.stream))
         try:
             self._load(connector, fresh)
         except CannotResume:
@@ -133,6 +133,7 @@ class _Work:
         self.progress.rows_read = self.progress.bytes = self.progress.rejected = 0
         self.aside.clear()
         self.state = None
+        self.meeting.forget()
 
     def _load(self, connector: Connector, fresh: Staging) -> None:
         """Into tables of its own, or on with those that an earlier attempt has left."""
@@ -146,8 +147,9 @@ class _Work:
 
     def _bring_on(self, connector: Connector, extract: Extract, into: Staging, checkpoints: Checkpoints) -> None:
         """The stages that are not behind the run yet."""
-        self.lacks = into.lacks
-        self.columns = checkpoints.columns if checkpoints.columns is not None else self.columns
+        self.meeting.lacks = into.lacks
+        if checkpoints.columns is not None:
+            self.meeting.columns = checkpoints.columns
         self.state = checkpoints.state
         if not checkpoints.done:
             with self._stage("extract"):
@@ -197,7 +199,7 @@ class _Work:
         try:
             empty = Batch((), b"", 0, positioned=into.is_positioned and not is_new, types=into.types)
             first = next(batches, empty)
-            if is_new and self._meet(first.offered):
+            if is_new and self.meeting.first(first):
                 raise _Evolved
             checkpoints.check(first, into)
             in_time = paced(chain([first], batches), extract.most, self.heartbeat.check)
@@ -206,8 +208,12 @@ class _Work:
                     lines = self._counted(stretch, checkpoints.kept)
                     staging.copy_in(into, lines, positioned=first.positioned, types=first.types)
                     checkpoints.save_read(
-                        into, self.columns, self.state, self.aside.write_down, time.monotonic() - began
+                        into, self.meeting.columns, self.state, self.aside.write_down, time.monotonic() - began
                     )
+            has_rows = self.progress.rows_read > self.progress.rejected
+            if first.named is not None and self.meeting.last(first.offered, extract, has_rows=has_rows, has_all=is_new):
+                raise _Evolved
+            self.meeting.check_ends()
         finally:
             close = getattr(batches, "close", None)
             if close is not None:
@@ -217,33 +223,6 @@ class _Work:
     def _since(self) -> str:
         type_ = self.dataset.fields.get(name=self.stream.cursor).type
         return since(self.stream.cursor_value, self.stream.overlap, type_)
-
-    def _meet(self, offered: Mapping[str, str], lacking: SourceLacks | None = None) -> bool:
-        """Hold the source's columns against those of the last time; whether the dataset has new fields now.
-
-        Raises ``Held``, ``Broken``, or what the source lacks where that never was there or is needed.
-        """
-        if self.retries is not None:  # records of the dataset's own form, which no source stands behind
-            return False
-        seen = self.columns if self.columns is not None else self.stream.columns
-        absent = lacking.absent if lacking is not None else ()
-        needed = self.dataset.fields.filter(name__in=absent).filter(
-            Q(is_required=True) | Q(name__in=self.dataset.primary_key)
-        )
-        is_needed = self.stream.deleted.get("column") in absent or needed.exists()
-        if lacking is not None and (is_needed or any(name not in seen for name in absent)):
-            raise lacking
-        drift = Drift.of(seen or offered, offered, absent)
-        self.bounds.check_columns(drift)
-        self.columns = after(seen, offered, drift)
-        self.lacks |= frozenset(absent)
-        if drift.added:
-            self._begin_again()
-            fields = [{"name": name, "type": offered[name] or "string"} for name in drift.added]
-            known = set(self.dataset.fields.values_list("name", flat=True))
-            set_fields(actor=HUB, dataset=self.dataset, fields=[one for one in fields if one["name"] not in known])
-            self.dataset.refresh_from_db()
-        return bool(drift.added)
 
     def _counted(self, batches: Iterator[Batch], kept: int) -> Iterator[bytes]:
         """The lines of each batch, counted; what was no row goes to the quarantine."""
@@ -255,6 +234,7 @@ class _Work:
             self.progress.bytes += len(batch.copy)
             self.progress.rejected += len(batch.rejects)
             self.aside.take(batch.rejects, kept)
+            self.meeting.note(batch)
             yield batch.copy
 
     def _check_rejects(self) -> None:
@@ -262,7 +242,8 @@ class _Work:
         self.heartbeat.check()
         self.aside.write_down()
         of_wrong_type = quarantine.count_kept(self.run.pk, rule="type")
-        self.bounds.check_rejects(self.progress.rejected, of_wrong_type, self.progress.rows_read)
+        read = self.progress.rows_read
+        self.bounds.check_rejects(self.progress.rejected, of_wrong_type, read, self.meeting.retyped)
 
     @transaction.atomic
     def _publish(self, into: Staging, since: float) -> Outcome:
@@ -306,7 +287,8 @@ class _Work:
         """From where the run set out, and from nowhere else: who had the stream begin again meanwhile is heard."""
         reached = self.stream.cursor_value or None
         greatest = staging.greatest(into, self.stream.cursor, reached) if self.stream.cursor else None
-        come = {"cursor_value": greatest, "state": self.state, "columns": self.columns}
+        met = {"columns": self.meeting.columns, "ends_lines": self.meeting.ends_lines}
+        come = {"cursor_value": greatest, "state": self.state, **met}
         come = {name: value for name, value in come.items() if value is not None}
         told = ("select", "mode", "cursor", "deleted", "cursor_value", "state")
         as_it_was = Stream.objects.filter(pk=self.stream.pk, **{name: getattr(self.stream, name) for name in told})

@@ -5,12 +5,13 @@ Commands speak to programs too, so they speak one language; the portal knows the
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Final
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from hub.web import told
 from hub.web.templatetags.words import word
 
 _SENTENCES: Final = (
@@ -170,14 +171,16 @@ _OTHERWISE: Final = {
         "Say beside it how many characters at both ends are shown, such as 3,4."
     ),
 }
+_SENTENCES_END: Final = re.compile(r"(?<=\.) (?=[A-Z])")
 _PLACE: Final = re.compile(r"(?P<before>.*?) \(character (?P<at>\d+)\)(?P<after>.*)", re.DOTALL)
 
 
 def said(sentence: str, hint: str = "") -> str:
     """``sentence``, and its hint, in the visitor's language; what is not known here stays as it is."""
-    told = _said(sentence)
-    has_hint = any(pattern.fullmatch(sentence) for pattern, ours in _patterns() if ours in _OTHERWISE.values())
-    return told if has_hint or not hint else f"{told} {_said(hint)}"
+    told_so = _said(sentence)
+    known = _known(sentence)
+    has_hint = known is not None and known[0] in _OTHERWISE.values()
+    return told_so if has_hint or not hint else f"{told_so} {_said(hint)}"
 
 
 def _said(sentence: str) -> str:
@@ -186,29 +189,46 @@ def _said(sentence: str) -> str:
         place = _("%(what)s (character %(at)s)") % {"what": said(placed["before"]), "at": placed["at"]}
         then = said(placed["after"].strip())
         return _("%(first)s. %(then)s") % {"first": place, "then": then} if then else place
-    for pattern, ours in _patterns():
-        found = pattern.fullmatch(sentence)
-        if found is not None:
-            return _(ours) % {name: _part(name, text) for name, text in found.groupdict().items()}
-    return sentence
+    several = _SENTENCES_END.split(sentence)
+    known = _known(sentence)
+    if len(several) > 1 and (known is None or all(map(_known, several))):
+        return reduce(lambda first, then: _("%(first)s %(then)s") % {"first": first, "then": then}, map(_said, several))
+    if known is not None:
+        ours, parts = known
+        return _(ours) % {name: _part(name, text) for name, text in parts.items()}
+    where, _colon, rest = sentence.partition(": ")  # as of a record in one file of many
+    return _("%(where)s: %(said)s") % {"where": where, "said": _said(rest)} if _known(rest) else sentence
 
 
 def _part(name: str, text: str) -> str:
     if name == "one_of":
         return _(" or ").join(map(said, text.split(" or ")))
+    if name == "changes":
+        return _(", ").join(map(said, text.split(", ")))
     if name in ("state", "class", "role"):
         return str(word(text))
-    return said(text) if name in ("what", "why") else text
+    return said(text) if name in ("what", "why", "where", "server") else text
+
+
+@lru_cache(maxsize=2000)
+def _known(sentence: str) -> tuple[str, dict[str, str]] | None:
+    """The original of ours that says it, and what its places are filled with."""
+    for pattern, ours in _patterns():
+        found = pattern.fullmatch(sentence)
+        if found is not None:
+            return ours, found.groupdict()
+    return None
 
 
 @lru_cache(maxsize=1)
 def _patterns() -> list[tuple[re.Pattern[str], str]]:
     """The longer a sentence is, the earlier it is looked for, so that one with more words of its own wins."""
-    sentences: Mapping[str, str] = {**{sentence: sentence for sentence in _SENTENCES}, **_OTHERWISE}
+    sentences: Mapping[str, str] = {**{sentence: sentence for sentence in (*_SENTENCES, *told.SENTENCES)}, **_OTHERWISE}
     ordered = sorted(sentences, key=lambda text: -len(re.sub(r"%\(\w+\)s", "", text)))
     return [(_pattern(text), sentences[text]) for text in ordered]
 
 
 def _pattern(sentence: str) -> re.Pattern[str]:
-    escaped = re.sub(r"%\\\((\w+)\\\)s", r"(?P<\1>.+?)", re.escape(sentence))
+    escaped = re.sub(r"%\\\((state|class|role)\\\)s", r"(?P<\1>[\\w-]+)", re.escape(sentence))
+    escaped = re.sub(r"%\\\((\w+)\\\)s", r"(?P<\1>.+?)", escaped)
     return re.compile(escaped, re.DOTALL)

@@ -93,6 +93,8 @@ def test_exports_of_each_night_with_later_corrections_are_published_and_stay_rig
     unchanged = shown()
     put(server, "2024/水位-0103.csv", "2024-01-03,青浦站,3.30\n", 5)
     mended = sync()
+    put(server, "2024/水位-0104.csv", "2024-01-04,青浦站,3.4", 6)
+    unended = sync()
 
     assert (first, second) == (("succeeded", "", 2, 2, 0), ("succeeded", "", 2, 1, 1))
     assert (nothing, corrected) == (("succeeded", "", 0, 0, 0), ("succeeded", "", 2, 0, 1))
@@ -103,6 +105,7 @@ def test_exports_of_each_night_with_later_corrections_are_published_and_stay_rig
     )
     assert cut[:2] == ("failed", "source-truncated")
     assert (mended, len(shown())) == (("succeeded", "", 1, 1, 0), 4)
+    assert unended[:2] == ("held", "perhaps-truncated")
 
 
 def test_run_whose_server_shows_another_key_changes_nothing(

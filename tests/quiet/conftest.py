@@ -103,5 +103,6 @@ def _try(reader: Tape, desk: Tape, publisher: Tape, ids: Mapping[str, Sequence[s
     doors.try_changes(desk)
     for somebody in (publisher, desk):
         doors.bring_files(somebody)
+        doors.start_runs(somebody)
     for client in (reader, desk):
         doors.ask_parameters(client)

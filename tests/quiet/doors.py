@@ -139,6 +139,13 @@ def bring_files(tape: Tape) -> None:
             tape.ask("post", address, {"file": SimpleUploadedFile("x.csv", b"id,label\n1,x\n")})
 
 
+def start_runs(tape: Tape) -> None:
+    """Streams that are hidden, of others and of none, asked for on the pages of datasets."""
+    for key in ("ops.own", "dot.flights", *(f"dot.{name}" for name in hidden_names("vault"))):
+        for stream in (*hidden_names("met-air"), *hidden_names("permits"), "flights", "none"):
+            tape.ask("post", f"/datasets/{key}/sync/{stream}")
+
+
 def name_things(tape: Tape) -> None:
     """Give things of one's own the keys of what is hidden: all of it is made."""
     for name in (*hidden_names("rule0d"), *hidden_names("sketch1"), "risky", "ours"):

@@ -7,10 +7,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from connectors.commands import register_source, register_stream
-from connectors.models import Run, Stream
+from connectors.models import Run, Source, Stream
 from hub.accounts.caller import HUB
 from hub.accounts.commands import make_team
 from hub.catalog.models import Dataset
+from hub.store.models import Rejected
 from hub.store.tables import ensure_relation
 
 from .conftest import SignedIn
@@ -68,10 +69,39 @@ def test_failed_run_says_what_readers_have_and_when_the_next_is(held: Run, signe
     second = browser.get(address).content.decode()
 
     assert "The dataset has no rows yet." in first
-    assert "the stream has no schedule" in first
-    assert "Readers go on with version 3 of 2026-01-01 06:30:00 UTC." in second
+    assert "the stream has no schedule, and is read when somebody asks for it" in first
+    assert "They go on with version 3 of 2026-01-01 06:30:00 UTC." in second
     assert "2026-01-03 05:00:00 UTC" in second
+    assert "The hub reads the source again at 2026-01-03 05:00:00 UTC." in second
     assert "no schedule" not in second
+    Source.objects.update(paused_until=datetime(2026, 1, 3, 6, 1, tzinfo=UTC), config={"windows": ["07:00-08:00"]})
+    assert "again at 2026-01-03 07:00:00 UTC." in browser.get(address).content.decode()
+
+
+def test_what_kept_records_out_is_counted_by_field_and_reason(held: Run, signed_in: SignedIn) -> None:
+    told = {
+        "run": held.pk,
+        "dataset": held.stream.dataset,
+        "rule": "type",
+        "message": "The value is not of type integer.",
+    }
+    Rejected.objects.bulk_create(Rejected(**told, position=line, field="id", value="x") for line in range(120))
+    browser, address = signed_in("water", "publisher"), reverse("run", args=[held.pk])
+
+    english = browser.get(address).content.decode()
+    browser.post("/i18n/setlang/", {"language": "zh-hans", "next": "/"})
+    chinese = browser.get(address).content.decode()
+
+    assert "<code>id</code>: The value is not of type integer. (120)" in english
+    assert "<code>id</code>: 值不符合类型 integer。 (120)" in chinese
+    assert "数据集将从 10 行变为 2 行。" in chinese
+
+
+def test_held_run_says_what_readers_have(held: Run, signed_in: SignedIn) -> None:
+    page = signed_in("water", "publisher").get(reverse("run", args=[held.pk])).content.decode()
+
+    assert "The dataset has no rows yet." in page
+    assert "Sync now" in page
 
 
 def test_word_that_there_is_not_is_no_page(held: Run, signed_in: SignedIn) -> None:

@@ -143,7 +143,10 @@ def _chunks(process: "subprocess.Popen[bytes]", seconds: float, most: int, name:
             size += len(chunk)
             if most and size > most:
                 raise SourceMalformed(
-                    f"The tap {name} tells of more than {most >> 20} MiB of streams.", code="source-too-large"
+                    f"The tap {name} tells of more than {most >> 20} MiB of streams.",
+                    code="source-too-large",
+                    hint="Nothing was loaded. Check that the program is a tap, and writes nothing else to its standard "
+                    "output.",
                 )
             yield chunk
     raise SourceDown(

@@ -57,6 +57,7 @@ _WORDS = {
     "before": _("rows before"),
     "after": _("rows after"),
     "gone": _("gone"),
+    "files": _("files"),
     "added": _("new"),
     "renamed": _("perhaps renamed, from and to"),
     "hourly": _("every hour"),

@@ -1,6 +1,7 @@
 """The catalogue, and one dataset of it as the visitor may see it."""
 
 import json
+from datetime import datetime
 from typing import Any, Final
 
 from django.conf import settings
@@ -10,6 +11,9 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from connectors.models import Run, Stream
+from connectors.permissions import may_start
+from connectors.queries import next_at
 from hub.accounts.caller import Caller
 from hub.accounts.models import Agency
 from hub.accounts.permissions import may_act
@@ -90,11 +94,20 @@ def dataset_page(
         "fields": [{**field, "field": described[field["name"]]} for field in told["fields"]],
         "preview": preview,
         "may_load": thing.status != Dataset.Status.RETIRED and may_act(caller, "load", thing.agency.code, thing),
+        "streams": _streams(caller, thing),
         "agreement": agreement,
         **(_ways_out(caller, thing, decision, agreement, preview) if preview is not None else {}),
         **more,
     }
     return render(request, "web/dataset.html", page, status=status)
+
+
+def _streams(caller: Caller, thing: Dataset) -> list[tuple[Stream, Run | None, datetime | None]]:
+    """The streams into the dataset that the visitor may have read now, each with its latest run and its next time."""
+    streams = Stream.objects.filter(dataset=thing).select_related("source", "dataset__agency").order_by("key")
+    latest = Run.objects.filter(stream__dataset=thing).order_by("stream", "-created_at").distinct("stream")
+    runs = {run.stream_id: run for run in latest}
+    return [(one, runs.get(one.pk), next_at(one)) for one in streams if may_start(caller, one)]
 
 
 def _first(caller: Caller, words: Mentioning, asked: dict[str, str]) -> QuerySet[Dataset]:

@@ -165,9 +165,8 @@ def test_columns_that_come_go_and_are_renamed_under_each_contract(
     assert under("evolve") == ("succeeded", "", {1: (None, DAY, "555", "one")})
 
     peer.put(with_columns(("1", "one", AT), id="text", title="text", at="time"))
-    if peer.tells_gone:
-        assert under("hold") == ("held", "columns-changed", {1: (None, DAY, "555", "one")})
-        assert under("fail") == ("failed", "columns-changed", {1: (None, DAY, "555", "one")})
+    assert under("hold") == ("held", "columns-changed", {1: (None, DAY, "555", "one")})
+    assert under("fail") == ("failed", "columns-changed", {1: (None, DAY, "555", "one")})
     assert under("evolve") == ("succeeded", "", {1: (None, DAY, None, "one")})
     assert [operation for operation, *_ in logged(dataset)] == ["update"] * 3
 

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from connectors.commands import edit_stream, register_source, release_run
-from connectors.models import Run, Stream
+from connectors.models import Run, Source, Stream
 from connectors.runs.drift import Drift
 from connectors.runs.runner import carry_out
 from connectors.testing import Asked, Reply, serving
@@ -16,6 +16,7 @@ from hub.accounts.caller import HUB
 from hub.catalog.models import Dataset
 from hub.store.models import Relation
 from tests.connectors.conftest import RunOf, stream_of
+from tests.connectors.runs.conftest import Execute
 
 GOOD = "id,name,at\n1,one,2020-01-01T00:00:00Z\n"
 WIDER = "id,name,at,phone\n1,one,2020-01-01T00:00:00Z,555\n2,two,2020-01-01T00:00:00Z,556\n"
@@ -147,8 +148,8 @@ def test_field_that_the_source_never_had_is_no_drift(stream: Stream, write: Writ
 def test_records_of_an_api_may_leave_out_what_has_no_value(dataset: Dataset, run_of: RunOf) -> None:
     answers = [
         b'[{"id": 1, "name": "one", "at": "2020-01-01T00:00:00Z"}]',
-        b'[{"id": 1, "at": "2020-01-01T00:00:00Z"}]',
-        b'[{"id": 1, "at": "2020-01-01T00:00:00Z", "phone": "555"}]',
+        b'[{"id": 1, "at": "2020-01-01T00:00:00Z"}, {"id": 2, "name": null}]',
+        b'[{"id": 1, "at": "2020-01-01T00:00:00Z", "phone": "555"}, {"id": 2, "name": "two"}]',
     ]
 
     def answer(asked: Asked) -> Reply:
@@ -164,7 +165,26 @@ def test_records_of_an_api_may_leave_out_what_has_no_value(dataset: Dataset, run
             answers.pop(0)
 
     assert [(run.status, run.updated) for run in runs] == [("succeeded", 0), ("succeeded", 1), ("held", 0)]
-    assert runs[2].difference["added"] == ["phone"]
+    assert runs[2].difference == {"added": ["phone"], "gone": []}
+
+
+def test_run_held_over_values_says_which_column_has_another_type(
+    registry: Source, dataset: Dataset, execute: Execute, run_of: RunOf
+) -> None:
+    execute("CREATE TABLE things (id integer, name text, at timestamptz)")
+    execute("INSERT INTO things VALUES (1, 'one', '2020-01-01Z'), (2, 'two', NULL)")
+    stream = stream_of(registry, dataset, select={"table": "things"})
+    assert run_of(stream).status == "succeeded"
+    execute("ALTER TABLE things ALTER COLUMN at TYPE text USING 'on ' || at")
+    stream.refresh_from_db()
+
+    run = run_of(stream)
+
+    assert (run.status, run.error_code) == ("held", "too-many-rejects")
+    assert run.error_message == (
+        "1 of 2 rows break the dataset's contract, more than 1.0%. "
+        "The source's columns have other types: at was datetime and is string."
+    )
 
 
 def test_type_that_changed_is_told_apart_from_one_that_was_never_known() -> None:

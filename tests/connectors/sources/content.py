@@ -36,8 +36,6 @@ class Peer(ABC):
 
     kind: ClassVar[str]
     is_incremental: ClassVar[bool] = False
-    tells_gone: ClassVar[bool] = True
-    """Whether a column that is not there is told from one that has no values."""
     cut_as: ClassVar[frozenset[str]] = frozenset({"source-down", "source-truncated"})
     """The codes by which a run tells that the source ended in the middle."""
     while_read: ClassVar[Literal["as it was", "told", "by page"]] = "as it was"

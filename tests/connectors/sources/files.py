@@ -84,7 +84,6 @@ class Files(Peer):
     def __init__(self, request: pytest.FixtureRequest, name: str, form: Form) -> None:
         super().__init__(request)
         self.name, self.form = name, form
-        self.tells_gone = "json" not in name  # type: ignore[misc]
         self.folder: Path = request.getfixturevalue("folder")
         self.config["url"] = f"file://{self.folder}/"
         self.select = {"path": name, "missing": [""]}

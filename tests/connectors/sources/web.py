@@ -17,8 +17,6 @@ PAGE = 10
 class Web(Peer):
     """Answers with what it holds by then."""
 
-    tells_gone: ClassVar[bool] = False
-
     def __init__(self, request: pytest.FixtureRequest) -> None:
         super().__init__(request)
         self.content, self.is_cut = Content(()), False
@@ -63,7 +61,6 @@ class Ckan(Web):
     """A table of the DataStore, in the order of the numbers that it gives the rows."""
 
     kind: ClassVar[str] = "ckan"
-    tells_gone: ClassVar[bool] = True
     while_read: ClassVar[Literal["as it was", "told", "by page"]] = "told"
 
     def __init__(self, request: pytest.FixtureRequest) -> None:
