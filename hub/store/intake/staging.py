@@ -84,13 +84,18 @@ class Staging:
         flag = [] if self.mark is None else [FLAG]
         return [LINE] * self.is_positioned + [field.column for field in self.fields] + flag
 
+    @property
+    def is_vouched(self) -> bool:
+        """Whether typed rows are so by the word of their source, and not by the form of their texts."""
+        return direct.is_vouched(self.given, self.types)
+
     def fault(self, field: FieldContract) -> Sql:
         """The rule that the cell as text breaks first; null for a good one."""
         return field.fault() if self._counts(field) else f"CASE WHEN NOT {GONE} THEN " + field.fault() + " END"
 
     def suspicion(self, field: FieldContract) -> Iterator[Sql]:
         """The conditions under which a typed cell is one that the contract does not allow."""
-        for suspicion in direct.suspicion(field):
+        for suspicion in direct.suspicion(field, has_form=not self.is_vouched):
             yield suspicion if self._counts(field) else f"NOT {GONE} AND (" + suspicion + ")"
 
     def typed(self, field: FieldContract) -> str:
@@ -128,7 +133,7 @@ def _copy_in(staging: Staging, chunks: Iterable[bytes]) -> None:
     if not staging.is_direct:
         return _copy_all_as_text(staging, chunks)
     try:
-        if direct.is_vouched(staging.given, staging.types):
+        if staging.is_vouched:
             with closing(ahead(chunks)) as lines:
                 return _copy_rows(staging, lines)
         form = direct.line_form(staging.given, positioned=staging.is_positioned)
