@@ -1,8 +1,6 @@
 """Files on an SFTP server, whose host key is pinned: whoever answers with another one is not told a password."""
 
 import asyncio
-import base64
-import binascii
 import logging
 import socket
 import tempfile
@@ -18,6 +16,7 @@ from asyncssh import SFTPAttrs, SFTPClient, SSHKey
 from connectors.base import Limits
 from connectors.fetching import places
 from connectors.fetching.globs import EVERYTHING, leads_to, matches
+from connectors.fetching.hostkey import HostKey
 from connectors.fetching.places import IN_MEMORY, SETTLED_AFTER, Place
 from connectors.fetching.reach import Reach
 from hub.errors import SourceDown, SourceError, SourceMissing, SourceRefused
@@ -28,14 +27,6 @@ QUIET_SECONDS = 60.0
 """How long the server may take over one request."""
 _CLOSE_SECONDS: Final = 5.0
 _SEEN_FACTOR: Final = 4
-_KEY_TYPES: Final = (
-    "ssh-ed25519",
-    "ecdsa-sha2-nistp256",
-    "ecdsa-sha2-nistp384",
-    "ecdsa-sha2-nistp521",
-    "rsa-sha2-512",
-    "rsa-sha2-256",
-)
 
 T = TypeVar("T")
 
@@ -164,7 +155,7 @@ class Sftp(Place):
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[SFTPClient]:
-        guard, keys = _Guard(str(self.config.get("host_key", ""))), self._keys()
+        guard, keys = HostKey(str(self.config.get("host_key", ""))), self._keys()
         try:
             connection = await asyncssh.connect(
                 self._host,
@@ -232,7 +223,7 @@ class Sftp(Place):
     def _server(self) -> str:
         return f"SFTP server at {self._host} port {self._port}"
 
-    def _unverified(self, guard: "_Guard") -> SourceError:
+    def _unverified(self, guard: HostKey) -> SourceError:
         if guard.pinned:
             return SourceRefused(
                 f"The {self._server()} showed another host key than the one pinned: {guard.shown}.",
@@ -253,38 +244,6 @@ class Sftp(Place):
             code="source-no-file",
             hint="Check the stream's select.path; where names are not UTF-8, set the source's filename_encoding.",
         )
-
-
-class _Guard(asyncssh.SSHClient):
-    """Accepts the pinned host key alone, and remembers which one was shown."""
-
-    def __init__(self, pinned: str) -> None:
-        self.pinned = pinned.strip()
-        self.shown = "none"
-        self._blob = _blob_of(self.pinned)
-
-    @property
-    def key_types(self) -> list[str]:
-        """The algorithms by which the pinned key can be shown; a server with several keys is to show that one."""
-        if not self._blob:
-            return list(_KEY_TYPES)
-        kind = self._blob[4 : 4 + int.from_bytes(self._blob[:4])].decode("ascii", "replace")
-        return [name for name in _KEY_TYPES if name == kind or (kind == "ssh-rsa" and name.startswith("rsa-"))]
-
-    def validate_host_public_key(self, host: str, addr: str, port: int, key: SSHKey) -> bool:
-        self.shown = f"{key.get_algorithm()} {key.get_fingerprint()}"
-        if self._blob:
-            return key.public_data == self._blob
-        return bool(self.pinned) and self.pinned.rstrip("=") in (key.get_fingerprint().rstrip("="), self.shown)
-
-
-def _blob_of(pinned: str) -> bytes:
-    """The key itself in a line as OpenSSH writes it, with or without a host's name; empty for a fingerprint."""
-    for word in pinned.split():
-        if word.startswith("AAAA"):
-            with suppress(binascii.Error):
-                return base64.b64decode(word, validate=True)
-    return b""
 
 
 async def _in_time(answer: Any) -> Any:

@@ -5,6 +5,7 @@ not read. What a token alone does not tell (escapes, values in values, records t
 ``connectors.formats.json``, whose rows and rejects are the same for all records.
 """
 
+import re
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -22,6 +23,9 @@ _AT_ONCE: Final = 100
 _APART: Final = 200
 """Bytes from one escape to the next: where they are closer, nearly all records have to be read as values."""
 _SPACE: Final = b" \t\r\n"
+_CHARACTER: Final = rb"\\u(?i:00[89a-f]|0[1-9a-f][0-9a-f]|[1-9abcef][0-9a-f]{2}|d[0-7][0-9a-f])(?i:[0-9a-f])"
+_CHARACTERS: Final = re.compile(rb"%b(?:%b)*" % (_CHARACTER, _CHARACTER))
+"""Characters that stand for nothing but themselves: none of ASCII, no half of one."""
 _MISSING: Final = Raw(b"null")
 _READERS: Final[Mapping[bytes, Callable[[Raw], Any]]] = {
     b"{": Decoder(dict[str, Raw]).decode,
@@ -31,12 +35,19 @@ _READERS: Final[Mapping[bytes, Callable[[Raw], Any]]] = {
 Copier = Callable[[Sequence[Any], int], bytes | None]
 
 
+def written_out(text: bytes) -> bytes:
+    """The same JSON with characters as such in place of most ``\\u`` escapes; none of the others is made."""
+    if b"\\u" not in text or b"\\\\" in text:  # what follows on a backslash may be no escape
+        return text
+    return _CHARACTERS.sub(lambda found: found[0].decode("unicode_escape").encode(), text)
+
+
 def parse(document: bytes) -> Any:
     """A JSON document, opened; raises ``NotJson``.
 
     One that is full of escapes, or has half a character in one, comes as values.
     """
-    whole = document.removeprefix(BOM_UTF8).lstrip(_SPACE)
+    whole = written_out(document.removeprefix(BOM_UTF8).lstrip(_SPACE))
     with suppress(json.NotJson, UnicodeDecodeError):
         whole.decode()  # tokens are not looked at for that
         if whole[:1] in _READERS and whole.count(b"\\") * _APART < len(whole):
@@ -109,7 +120,7 @@ def _copier(keys: Sequence[str]) -> Copier:
 
     def copied(some: Sequence[Any], first: int) -> bytes | None:
         together = b"[%b]" % b",".join(some) if isinstance(some[0], Raw) else b"\\"
-        if b"\\" in together:
+        if b"\\" in together and b"\\" in (together := written_out(together)):
             return None
         try:
             rows = [b"\t".join(astuple(record)) for record in decode(together)]

@@ -19,6 +19,7 @@ from connectors.runs.aside import Aside
 from connectors.runs.checkpoints import Checkpoints
 from connectors.runs.deletions import mark_of
 from connectors.runs.ending import LeaseLost, Progress, end_by, end_early, finish, supersede
+from connectors.runs.fields import require_key, take_fields
 from connectors.runs.flow import paced
 from connectors.runs.holding import Bounds
 from connectors.runs.lease import Heartbeat, claim
@@ -90,7 +91,7 @@ class _Work:
         self.heartbeat.stop_reading = connector.stop
         if self.dataset.is_discovered and not self.dataset.fields.exists():
             with self._stage("discover"):
-                self._take_fields(connector)
+                take_fields(self.dataset, connector, self.select)
         try:
             self._bring_in(connector)
         except SourceLacks as error:
@@ -107,7 +108,7 @@ class _Work:
         """Read, check and publish, by the shortest way that the rows allow."""
         relation = ensure_relation(self.dataset)
         is_new = is_first(self.dataset, relation, self.mode)  # type: ignore[arg-type]
-        self._require_key()
+        require_key(self.stream, self.mode)
         name = f"r{self.run.pk.hex}_{self.run.fence}"
         contract = contract_of(self.dataset, self.select.get("timezone", ""))
         fresh = Staging(name, contract, is_new, lacks=self.meeting.lacks, mark=mark_of(self.stream))
@@ -119,15 +120,6 @@ class _Work:
         except NotDirect:
             self._begin_again()
             self._load(connector, replace(fresh, name=f"{name}_text", is_direct=False))
-
-    def _require_key(self) -> None:
-        """A dataset that leaves its fields to its source may turn out to have no key."""
-        if not self.dataset.primary_key and (self.mode == "merge" or self.stream.cursor or self.stream.deleted):
-            raise HubError(
-                f"{self.dataset.key} has no primary key, without which no row is told from another.",
-                code="no-key",
-                hint="Nothing was changed. Give the dataset a primary key, or have the stream replace everything.",
-            )
 
     def _begin_again(self) -> None:
         self.progress.rows_read = self.progress.bytes = self.progress.rejected = 0
@@ -164,19 +156,6 @@ class _Work:
             outcome = self._publish(into, time.monotonic())
         log.info("%s is at version %s: %s rows", self.dataset.key, outcome.version, outcome.rows)
         drop_generations(self.dataset)
-
-    def _take_fields(self, connector: Connector) -> None:
-        """The fields of a dataset that leaves them to its source, from what the source has now."""
-        found = connector.describe(self.select)
-        if not self.dataset.primary_key and found.primary_key:
-            self.dataset.primary_key = list(found.primary_key)
-            self.dataset.save(update_fields=["primary_key"])
-        fields = [
-            {"name": column.name, "type": column.type, "title": column.title, "required": column.required}
-            for column in found.columns
-        ]
-        set_fields(actor=HUB, dataset=self.dataset, fields=fields)
-        self.dataset.refresh_from_db()
 
     def _asked(self, connector: Connector) -> Extract:
         """What is asked of the source, but for the columns."""

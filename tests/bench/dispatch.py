@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hub.local import connection
-from tests.bench.intake import psql
+from tests.bench.rows import psql
 from tests.whole.conftest import WholeHub, started, stopped
 
 STREAMS = 1000

@@ -4,8 +4,6 @@ An embedded PostgreSQL of its own, with the settings that the hub gives it; ever
 greatest memory is measured. What is compared takes turns, and medians are compared.
 """
 
-import functools
-import http.server
 import json
 import os
 import signal
@@ -18,52 +16,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
-
-import pyarrow as pa
-import pyarrow.csv as csv
-import pyarrow.parquet as parquet
-import xlsxwriter
 
 from hub.local import connection, postgres
 from tests.bench import foreign
+from tests.bench.rows import COLUMNS, FIELDS, PAGE, PSQL, SOURCE, fill, psql, shell
+from tests.bench.served import served
 
 ROWS = 1_000_000
 ROUNDS = 3
-PAGE = 1000
-XLSX_ROWS = 100_000
 MAX_MB = 200
 ARROW_MB = 300
 """Sixty megabytes of it are the library's own."""
-SOURCE = "source"
-FIELDS = {
-    "id": "integer",
-    "code": "string",
-    "name": "string",
-    "amount": "decimal",
-    "rate": "decimal",
-    "count": "integer",
-    "day": "date",
-    "due": "date",
-    "at": "datetime",
-    "changed": "datetime",
-    "active": "boolean",
-    "paid": "boolean",
-    "note": "string",
-}
-_COLUMNS = (
-    "(id bigint PRIMARY KEY, code text NOT NULL, name text, amount numeric(12,2), rate numeric, count integer,"
-    " day date, due date, at timestamptz, changed timestamp, active boolean, paid boolean, note text)"
-)
-_ROWS = (
-    "SELECT i, 'C' || lpad((i * 7919 % 1000000007)::text, 10, '0'),"
-    " CASE i % 4 WHEN 0 THEN '浦东新区' ELSE 'Name, no. ' || i % 5000 END, (i * 31 % 1000000) / 100.0,"
-    " CASE WHEN i % 10 > 0 THEN (i * 17 % 100000) / 1000.0 END, i % 1000, date '2000-01-01' + (i % 9000)::int,"
-    " CASE WHEN i % 5 > 0 THEN date '2020-01-01' + (i % 3000)::int END,"
-    " timestamptz '2020-01-01Z' + i * interval '61 seconds', timestamp '2021-01-01' + i * interval '1.5 seconds',"
-    " i % 3 = 0, i % 7 = 0, CASE WHEN i % 3 = 0 THEN 'note ' || md5(i::text) END"
-    " FROM generate_series(1::bigint, {rows}) i"
-)
 Load = dict[str, Any]
 
 
@@ -151,7 +114,7 @@ def _measure_growth(rows: int, first: float) -> None:
     )
     merges = []
     for round_ in range(ROUNDS):
-        psql(SOURCE, f"DROP TABLE IF EXISTS delta; CREATE TABLE delta {_COLUMNS}")
+        psql(SOURCE, f"DROP TABLE IF EXISTS delta; CREATE TABLE delta {COLUMNS}")
         psql(SOURCE, f"INSERT INTO delta SELECT * FROM things WHERE id % 1000 = {round_}")
         psql(SOURCE, f"UPDATE delta SET note = 'merged', id = id + {rows * 10} * (id / 1000 % 2)")
         merges.append(load("delta", "big"))
@@ -185,102 +148,14 @@ def engine(folder: Path) -> Iterator[None]:
         server.wait()
 
 
-def fill(table: str, rows: int) -> None:
-    """A table of the source that loads and copies read from."""
-    psql(SOURCE, f"CREATE TABLE {table} {_COLUMNS}; INSERT INTO {table} {_ROWS.format(rows=rows)}")
-    psql(SOURCE, f"VACUUM ANALYZE {table}")
-
-
 def copied_through() -> float:
     """Seconds that the rows take from the source's table into a bare one of the hub's database, by two ``psql``."""
-    columns = _COLUMNS.replace(" PRIMARY KEY", "")
+    columns = COLUMNS.replace(" PRIMARY KEY", "")
     psql(connection.DATABASE, f"DROP TABLE IF EXISTS bare; CREATE TABLE bare {columns}")
     psql(connection.DATABASE, "CHECKPOINT")
     began = time.perf_counter()
-    _shell(
-        f"{_PSQL} -d {SOURCE} -c 'COPY things TO STDOUT' | {_PSQL} -d {connection.DATABASE} -c 'COPY bare FROM STDIN'"
-    )
+    shell(f"{PSQL} -d {SOURCE} -c 'COPY things TO STDOUT' | {PSQL} -d {connection.DATABASE} -c 'COPY bare FROM STDIN'")
     return time.perf_counter() - began
-
-
-def psql(database: str, statement: str) -> str:
-    done = postgres.run("psql", "-qAtX", "-v", "ON_ERROR_STOP=1", "-d", database, "-c", statement)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
-_PSQL = f"{postgres.programs() / 'psql'} -qAtX -v ON_ERROR_STOP=1"
-
-
-def _shell(line: str) -> None:
-    subprocess.run(["bash", "-o", "pipefail", "-c", line], env={**os.environ, **postgres.environment()}, check=True)
-
-
-@contextmanager
-def served(folder: Path, rows: int) -> Iterator[str]:
-    """The rows as ``things.csv``, and ``rows`` of them as JSON in pages, from a server in a process of its own."""
-    folder.mkdir()
-    _shell(f"{_PSQL} -d {SOURCE} -c 'COPY things TO STDOUT (FORMAT csv, HEADER)' > {folder}/things.csv")
-    some = f"things t WHERE id <= {rows} GROUP BY (id - 1) / {PAGE} ORDER BY min(id)"
-    page = f"SELECT json_agg(t ORDER BY id) AS j FROM {some}"
-    _shell(f"{_PSQL} -d {SOURCE} -c \"SELECT replace(j::text, E'\\n', '') FROM ({page}) q\" > {folder}/pages")
-    written(folder)
-    argv = [sys.executable, "-m", "tests.bench.intake", "serve", str(folder)]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        try:
-            yield server.stdout.readline().strip()
-        finally:
-            server.terminate()
-
-
-def written(folder: Path) -> None:
-    """The rows of ``things.csv`` by gzip and as Parquet too, and the first of them as a workbook."""
-    _shell(f"gzip -k {folder}/things.csv")
-    kinds = {"integer": pa.int64(), "decimal": pa.float64(), "date": pa.date32(), "boolean": pa.bool_()}
-    types = {name: kinds.get(type_, pa.string()) for name, type_ in FIELDS.items()}
-    types |= {"count": pa.int32(), "at": pa.timestamp("us", "UTC"), "changed": pa.timestamp("us")}
-    options = csv.ConvertOptions(
-        column_types=types, null_values=[""], strings_can_be_null=True, true_values=["t"], false_values=["f"]
-    )
-    table = csv.read_csv(folder / "things.csv", convert_options=options)
-    places = {name: place for place, name in enumerate(FIELDS)}
-    for name, scale in (("amount", 2), ("rate", 3)):
-        table = table.set_column(places[name], name, table[name].cast(pa.decimal128(18, scale), safe=False))
-    parquet.write_table(table, folder / "things.parquet")
-    with xlsxwriter.Workbook(folder / "things.xlsx", {"constant_memory": True}) as book:
-        sheet = book.add_worksheet()
-        sheet.write_row(0, 0, list(FIELDS))
-        for number, row in enumerate(table.slice(0, XLSX_ROWS).to_pylist(), start=1):
-            sheet.write_row(number, 0, ["" if cell is None else str(cell) for cell in row.values()])
-
-
-def serve(folder: Path) -> None:
-    """Answer at once: a file as it is, and page after page of JSON."""
-    pages = (folder / "pages").read_bytes().splitlines()
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
-        def do_GET(self) -> None:
-            parts = urlsplit(self.path)
-            if parts.path != "/things":
-                return super().do_GET()
-            number = int(parse_qs(parts.query)["page"][0])
-            body = pages[number - 1] if number <= len(pages) else b"[]"
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder)))
-    print(f"http://127.0.0.1:{server.server_port}/", flush=True)
-    server.serve_forever()
 
 
 def load(select: str, key: str = "") -> Load:
@@ -300,8 +175,6 @@ def child(*arguments: str) -> Load:
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case ["serve", folder]:
-            serve(Path(folder))
         case [rows]:
             measure(int(rows))
         case _:

@@ -9,7 +9,7 @@ import django
 
 from hub.local import postgres
 from tests import mariadb
-from tests.bench.intake import FIELDS, PAGE, SOURCE
+from tests.bench.rows import FIELDS, PAGE, SOURCE
 from tests.peak import Peak
 
 _SELECTS = {

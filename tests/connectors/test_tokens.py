@@ -56,6 +56,24 @@ def test_plain_records_are_never_made_values(monkeypatch: pytest.MonkeyPatch) ->
     ]
 
 
+def test_only_escapes_of_whole_characters_that_need_none_are_written_out() -> None:
+    for number in range(0x10000):
+        escape = rf"\u{number:04x}" if number % 2 else rf"\u{number:04X}"
+        plain = number >= 0x80 and not 0xD800 <= number <= 0xDFFF
+
+        assert tokens.written_out(f'"{escape}"'.encode()) == f'"{chr(number) if plain else escape}"'.encode()
+
+    assert tokens.written_out(rb'"\u6d66\n\ud83d\ude00\u6d66"') == '"浦\\n\\ud83d\\ude00浦"'.encode()
+    assert tokens.written_out(rb'["\\u6d66", "\u6d66"]') == rb'["\\u6d66", "\u6d66"]'
+
+
+def test_records_written_in_ascii_are_never_made_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = tokens.parse(rb'[{"a": "\u6d66\u4e1c", "b": 1.50}]')
+    monkeypatch.setattr(json, "parse", None)
+
+    assert list(tokens.lines(found, ("a", "b"))) == [Lines("1\t浦东\t1.50\n".encode(), 1)]
+
+
 @pytest.mark.parametrize(
     "document",
     [
@@ -150,4 +168,5 @@ def _record(draw: random.Random, oddity: float) -> str:
 def _value(draw: random.Random, oddity: float) -> str:
     if draw.random() < oddity:
         return draw.choice([standard.dumps(draw.choice(TEXTS), ensure_ascii=draw.random() < 0.5), *NESTED])
-    return draw.choice([*NUMBERS, "null", "true", "false", '"x"', '"浦东"', '"12"', '""', '"null"', '"[x"', '"a:{b}"'])
+    usual = ['"x"', '"浦东"', r'"\u6d66\u4E1C-\u00e9"', '"12"', '""', '"null"', '"[x"', '"a:{b}"']
+    return draw.choice([*NUMBERS, "null", "true", "false", *usual])

@@ -12,7 +12,7 @@ from connectors.base import copy_lines
 from hub.catalog.models import Dataset, Field
 from hub.predicates import FieldType
 from hub.store.intake import quarantine, staging
-from hub.store.intake.contract import contract_of
+from hub.store.intake.contract import MAX_CELL, contract_of
 from hub.store.intake.load import Mode, is_first, publish
 from hub.store.intake.staging import NotDirect, Staging
 from hub.store.models import Rejected, Relation
@@ -136,6 +136,18 @@ def test_each_cell_ends_alike_by_both_ways(dataset: Dataset, kind: FieldType, is
 
     _assert_alike([direct], [_loaded(dataset, chunk, "replace", is_direct=False)])
     assert direct["broken"] >= len(BAD.get(kind, []))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_longest_text_ends_alike_by_both_ways(dataset: Dataset) -> None:
+    _one_field(dataset, "string", is_limited=False)
+    chunk = copy_lines([("2", "1", "x" * MAX_CELL), ("3", "2", "x" * (MAX_CELL + 1))])
+
+    direct = _loaded(dataset, chunk, "replace")
+    _forget(dataset)
+
+    _assert_alike([direct], [_loaded(dataset, chunk, "replace", is_direct=False)])
+    assert [(position, rule) for position, _, rule, *_ in direct["rejected"]] == [(3, "size")]
 
 
 def _one_field(dataset: Dataset, type_: str, is_limited: bool) -> None:

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from hub.catalog.models import Dataset, Field
 from hub.store.intake import quarantine, staging
 from hub.store.intake.contract import contract_of
+from hub.store.intake.lines import Lines
 from hub.store.intake.load import Outcome, is_first, publish
 from hub.store.intake.staging import Staging
 from hub.store.models import Relation
@@ -79,7 +80,7 @@ def _seconds_of_copy(chunks: Sequence[bytes]) -> float:
         cursor.execute("DROP TABLE IF EXISTS bare")
         cursor.execute("CREATE TABLE bare (a bigint, b text, c numeric, d date, e timestamptz, f boolean)")
         began = time.perf_counter()
-        cursor.copy_expert("COPY bare FROM STDIN", staging._Lines(chunks), size=1 << 20)
+        cursor.copy_expert("COPY bare FROM STDIN", Lines(chunks), size=1 << 20)
         seconds = time.perf_counter() - began
         cursor.execute("DROP TABLE bare")
     return seconds

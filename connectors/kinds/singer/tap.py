@@ -8,6 +8,7 @@ import selectors
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ _MAX_CATALOG: Final = 64 << 20
 _MAX_MEMORY: Final = 2 << 30
 _DISCOVER_SECONDS: Final = 120
 _END_SECONDS: Final = 5.0
+_GATHER_SECONDS: Final = 0.01
+"""So long after something has come, more is waited for: most taps write a few records at a time."""
 
 
 def programs() -> dict[str, str]:
@@ -137,6 +140,7 @@ def _chunks(process: "subprocess.Popen[bytes]", seconds: float, most: int, name:
     with selectors.DefaultSelector() as waiting:
         waiting.register(descriptor, selectors.EVENT_READ)
         while waiting.select(seconds):
+            time.sleep(_GATHER_SECONDS)
             chunk = os.read(descriptor, _CHUNK)
             if not chunk:
                 return

@@ -36,7 +36,7 @@ _UTC: Final = "(?>Z|[+]00(?>:?00)?+)"
 _ZONED: Final = f"{_LOCAL}{_UTC}"
 _DECIMAL: Final = "(?>[1-9][0-9]{0,99}|0)(?>[.][0-9]{1,99})?+"
 _FORMS: Final[Mapping[FieldType, str]] = {
-    "string": "[^\t\n]*+",
+    "string": f"[^\t\n]{{0,{MAX_CELL}}}+",
     "integer": "0|-?[1-9][0-9]{0,17}",
     "number": "-?+[0-9]{1,30}+(?>[.][0-9]{1,30})?+(?>[eE][+-]?[0-9]{1,2})?+",
     "decimal": f"{_DECIMAL}|-(?=[0.]*[1-9]){_DECIMAL}",
@@ -71,12 +71,15 @@ def line_form(fields: Sequence[FieldContract], *, positioned: bool) -> re.Patter
     return re.compile(f"(?>{place}{cells}\n)*+".encode())
 
 
-def suspicion(field: FieldContract) -> Iterator[Sql]:
-    """The conditions under which a typed cell is one that the field's contract does not allow."""
+def suspicion(field: FieldContract, *, has_form: bool) -> Iterator[Sql]:
+    """The conditions under which a typed cell is one that the field's contract does not allow.
+
+    One that ``has_form`` came as text of a sure form, which is of no value that is none to the hub.
+    """
     cell = field.column
     if field.is_required:
         yield Sql(f"{cell} IS NULL")
-    if field.type in _FOUND:
+    if field.type in _FOUND and not has_form:
         yield Sql(_FOUND[field.type].format(cell=cell))
     if field.minimum and field.type in ORDERED:
         yield Sql(f"{cell} < ") + field.limit(field.minimum)

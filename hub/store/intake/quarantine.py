@@ -99,9 +99,16 @@ def forget_broken(run: UUID) -> None:
 
 
 def _take_out_suspects(staging: Staging) -> None:
+    """Mostly there are none, which two processors find out in half the time; only a statement that reads takes two."""
     suspicions = [suspicion for field in staging.fields for suspicion in staging.suspicion(field)]
     if not (staging.is_direct and suspicions):
         return
+    suspect = join(" OR ", suspicions)
+    with connection.cursor() as cursor:
+        found = f"SELECT count(*) FROM {staging.rows} WHERE " + suspect
+        cursor.execute(found.text, found.params or None)
+        if cursor.fetchone() == (0,):
+            return
     types = dict(zip((field.name for field in staging.given), staging.types))
     cells = [direct.as_text(field, types.get(field.name, "")) for field in staging.fields]
     flag = [] if staging.mark is None else [FLAG]
@@ -109,7 +116,7 @@ def _take_out_suspects(staging: Staging) -> None:
     columns = ", ".join(staging.columns)
     taken = (
         Sql(f"WITH taken AS (DELETE FROM {staging.rows} WHERE ")
-        + join(" OR ", suspicions)
+        + suspect
         + f" RETURNING {texts}) INSERT INTO {staging.table} ({columns}) SELECT * FROM taken"
     )
     with connection.cursor() as cursor:

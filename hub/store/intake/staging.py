@@ -1,9 +1,8 @@
 """Incoming rows in tables of one run: typed ones in the table they may become, those yet to be looked at as text."""
 
-import re
 import secrets
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Final
@@ -15,6 +14,7 @@ from hub.store.intake import direct
 from hub.store.intake.ahead import ahead
 from hub.store.intake.contract import FieldContract
 from hub.store.intake.gone import Mark
+from hub.store.intake.lines import Lines, sorted_out, whole
 from hub.store.sql import Sql, join
 from hub.store.tables import FLAG, GONE, LINE, PHYSICAL_TYPES, TIE_BREAKER
 
@@ -84,13 +84,18 @@ class Staging:
         flag = [] if self.mark is None else [FLAG]
         return [LINE] * self.is_positioned + [field.column for field in self.fields] + flag
 
+    @property
+    def is_vouched(self) -> bool:
+        """Whether typed rows are so by the word of their source, and not by the form of their texts."""
+        return direct.is_vouched(self.given, self.types)
+
     def fault(self, field: FieldContract) -> Sql:
         """The rule that the cell as text breaks first; null for a good one."""
         return field.fault() if self._counts(field) else f"CASE WHEN NOT {GONE} THEN " + field.fault() + " END"
 
     def suspicion(self, field: FieldContract) -> Iterator[Sql]:
         """The conditions under which a typed cell is one that the contract does not allow."""
-        for suspicion in direct.suspicion(field):
+        for suspicion in direct.suspicion(field, has_form=not self.is_vouched):
             yield suspicion if self._counts(field) else f"NOT {GONE} AND (" + suspicion + ")"
 
     def typed(self, field: FieldContract) -> str:
@@ -128,7 +133,7 @@ def _copy_in(staging: Staging, chunks: Iterable[bytes]) -> None:
     if not staging.is_direct:
         return _copy_all_as_text(staging, chunks)
     try:
-        if direct.is_vouched(staging.given, staging.types):
+        if staging.is_vouched:
             with closing(ahead(chunks)) as lines:
                 return _copy_rows(staging, lines)
         form = direct.line_form(staging.given, positioned=staging.is_positioned)
@@ -136,7 +141,7 @@ def _copy_in(staging: Staging, chunks: Iterable[bytes]) -> None:
             staging.is_direct = False
             return _copy_all_as_text(staging, chunks)
         with tempfile.SpooledTemporaryFile(_IN_MEMORY) as others:
-            with closing(ahead(_sorted_out(form.match, _whole(chunks), others.write))) as lines:
+            with closing(ahead(sorted_out(form.match, whole(chunks), others.write))) as lines:
                 _copy_rows(staging, lines)
             others.seek(0)
             _copy(staging, staging.table, iter(lambda: others.read(1 << 20), b""))
@@ -186,42 +191,13 @@ def _copy(staging: Staging, table: str, chunks: Iterable[bytes], options: str = 
     with connection.cursor() as cursor:
         columns = [LINE] * staging.is_positioned + [field.column for field in staging.given]
         statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN {options}"
-        lines = _Lines(chunks)
+        lines = Lines(chunks)
         try:
             cursor.copy_expert(statement, lines, size=1 << 20)
         except Exception:
             if lines.error is not None:  # the driver tells of it as a failure of the hub's own database
                 raise lines.error from None
             raise
-
-
-def _sorted_out(
-    match: Callable[[bytes, int], "re.Match[bytes] | None"], chunks: Iterable[bytes], keep: Callable[[bytes], object]
-) -> Iterator[bytes]:
-    """The lines that ``match`` finds, as many as there are at a time; the others go to ``keep``."""
-    for chunk in chunks:
-        found, at = [], 0
-        while at < len(chunk):
-            matched = match(chunk, at)
-            end = matched.end() if matched else at
-            found.append(chunk[at:end])
-            at = chunk.index(b"\n", end) + 1 if end < len(chunk) else end
-            keep(chunk[end:at])
-        yield b"".join(found)
-
-
-def _whole(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The chunks, each ending where a line ends."""
-    rest = b""
-    for chunk in chunks:
-        if rest or not chunk.endswith(b"\n"):
-            chunk = rest + chunk
-            end = chunk.rfind(b"\n") + 1
-            chunk, rest = chunk[:end], chunk[end:]
-        if chunk:
-            yield chunk
-    if rest:
-        yield rest + b"\n"
 
 
 def set_gone_apart(staging: Staging) -> None:
@@ -291,29 +267,3 @@ def sweep(kept: Iterable[str]) -> int:
         for table in left:
             cursor.execute(f"DROP TABLE IF EXISTS {table}")
     return len(left)
-
-
-class _Lines:
-    """Chunks of bytes as the file that psycopg2 reads from."""
-
-    def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._chunks: Iterator[bytes] = iter(chunks)
-        self._rest = memoryview(b"")
-        self.error: Exception | None = None
-
-    def read(self, size: int) -> bytes:
-        """The next bytes; what goes wrong in making them is kept too, as the driver does not hand it on."""
-        try:
-            return self._read(size)
-        except Exception as error:
-            self.error = error
-            raise
-
-    def _read(self, size: int) -> bytes:
-        while not self._rest:
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                return b""
-            self._rest = memoryview(chunk)
-        taken, self._rest = self._rest[:size], self._rest[size:]
-        return taken.tobytes()

@@ -1,5 +1,6 @@
 """Reading in a process of its own: what it gives, what it dies of, and that nothing of it is left."""
 
+import io
 import os
 import signal
 import subprocess
@@ -7,9 +8,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from connectors.confined.parser import Parser
@@ -18,8 +22,10 @@ from connectors.formats.reading import Task
 from connectors.formats.table import Options
 from hub.errors import SourceError
 from tests.connectors.hostile import workbooks
+from tests.peak import greatest
 from tests.whole.conftest import ROOT
 
+MOMENT = datetime(2024, 2, 29, 12, 30, tzinfo=UTC)
 LARGE = "id,name\n" + "".join(f"{n},name {n}\n" for n in range(300_000))
 
 
@@ -64,6 +70,18 @@ def until_gone(pid: int, seconds: float) -> bool:
     while is_there(pid) and time.monotonic() < until:
         time.sleep(0.05)
     return not is_there(pid)
+
+
+def test_parquet_is_read_without_the_libraries_that_arrow_takes_where_it_finds_them(
+    parser: Parser, opened: Callable[..., BinaryIO]
+) -> None:
+    written = io.BytesIO()
+    pq.write_table(pa.table({"at": pa.array([MOMENT], pa.timestamp("us", "UTC"))}), written)
+
+    (batch,) = parser.batches(opened("a.parquet", written.getvalue()), task("a.parquet"))
+
+    assert batch.copy == b"1\t2024-02-29 12:30:00+00\n"
+    assert greatest(pid_of(parser)) < 92, "megabytes; pandas alone takes forty"
 
 
 def test_batches_are_those_that_reading_here_gives(parser: Parser, opened: Callable[..., BinaryIO]) -> None:

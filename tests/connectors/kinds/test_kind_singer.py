@@ -126,6 +126,27 @@ print('{"type": "RECORD", "stream": "things", "record": {"id": 2, "more": {"a": 
     ]  # fmt: skip
 
 
+def test_unusual_messages_are_read_as_usual_ones(written: Written) -> None:
+    tap = written(r"""
+print(r'{"type": "RECORD", "stream": "things", "record": {"id": 1, "name": "\u6570 \\u6570"}}')
+print(r'{"type": "RECORD", "stream": "things", "record": {"id": 2, "name": "old"}, "record": {"id": 3.0}}')
+print(r'{"record": {"id": 4, "name": "\\"}, "stream": "things", "time_extracted": null, "type": "RECORD"}')
+print(r'{"type": 7, "stream": "things", "record": {"id": 5}}')
+print(r'{"type": "RECORD", "stream": null, "record": {"id": 6}}')
+print(r'{"type": "RECORD", "stream": "things", "record": [7]}')
+print(r'{"type": "RECORD", "stream": "things"}')
+print(r'{"type": "STATE", "value": {"at": 1.50, "name": "\u6570"}}', flush=True)
+""")
+
+    found = list(tap.read(Extract({"stream": "things"}, ("id", "name"), state={})))
+
+    assert rows_of(found) == [["1", r"数 \\u6570"], ["3.0", r"\N"], ["4", r"\\"]]
+    assert [(one.position, one.code) for batch in found for one in batch.rejects] == [
+        (4, "not-an-object"), (5, "not-an-object")
+    ]  # fmt: skip
+    assert found[-1].state == {"at": 1.5, "name": "数"}
+
+
 def test_settings_and_secrets_come_by_file_and_not_as_arguments(
     written: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:

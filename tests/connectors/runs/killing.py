@@ -11,7 +11,7 @@ from django.db import connection, connections
 
 from connectors.models import Run, Stream
 from connectors.runs.runner import carry_out
-from hub.store.intake import staging
+from hub.store.intake.lines import Lines
 from hub.store.models import Rejected, Relation
 
 HEAD = "id,name,at\n"
@@ -71,10 +71,10 @@ class Statements:
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        read, own = staging._Lines.read, connections["default"]
+        read, own = Lines.read, connections["default"]
         commit = own._commit
 
-        def reading(lines: staging._Lines, size: int) -> bytes:
+        def reading(lines: Lines, size: int) -> bytes:
             self.step()
             return read(lines, size)
 
@@ -86,13 +86,13 @@ class Statements:
             self.step(is_end=True)
             commit()
 
-        staging._Lines.read = reading  # type: ignore[method-assign]
+        Lines.read = reading  # type: ignore[method-assign]
         own._commit = committing
         try:
             with own.execute_wrapper(executing):
                 yield
         finally:
-            staging._Lines.read = read  # type: ignore[method-assign]
+            Lines.read = read  # type: ignore[method-assign]
             del own._commit
 
 

@@ -16,7 +16,7 @@ from connectors.kinds.sql import relations as sql
 from connectors.models import Run, Source, Stream
 from hub.accounts.caller import HUB
 from hub.catalog.models import Dataset
-from hub.store.intake import staging
+from hub.store.intake.lines import Lines
 from hub.store.models import Rejected, Relation
 from tests.connectors.conftest import RunOf, stream_of
 from tests.connectors.runs.conftest import logged, shown
@@ -74,9 +74,9 @@ def in_the_middle(act: Callable[[], None]) -> Iterator[list[int]]:
 
     On a thread of its own: a change to a table may have to wait until whoever reads it is done.
     """
-    read, come, acted = staging._Lines.read, 0, []  # type: ignore[var-annotated]
+    read, come, acted = Lines.read, 0, []  # type: ignore[var-annotated]
 
-    def reading(lines: staging._Lines, size: int) -> bytes:
+    def reading(lines: Lines, size: int) -> bytes:
         nonlocal come
         if come and not acted:
             acted.append(come)
@@ -88,7 +88,7 @@ def in_the_middle(act: Callable[[], None]) -> Iterator[list[int]]:
 
     acting: list[Future[None]] = []
     with ThreadPoolExecutor(1) as pool, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(staging._Lines, "read", reading)
+        patch.setattr(Lines, "read", reading)
         yield acted
     acting[0].result()
 

@@ -26,6 +26,7 @@ from hub.accounts.caller import HUB
 from hub.catalog.commands import register_dataset, set_fields
 from hub.catalog.models import Dataset
 from hub.store.intake import staging
+from hub.store.intake.lines import Lines
 from tests.connectors.conftest import FIELDS, stream_of
 from tests.connectors.runs.conftest import staged
 from tests.connectors.runs.killing import carried_out, state_of
@@ -158,14 +159,14 @@ def stream_for(dataset: Dataset) -> Callable[[Place], Stream]:
 def brought(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many rows each piece holds that this process sends to the hub's own database."""
     pieces: list[int] = []
-    read = staging._Lines.read
+    read = Lines.read
 
-    def counted(lines: staging._Lines, size: int) -> bytes:
+    def counted(lines: Lines, size: int) -> bytes:
         piece = read(lines, size)
         pieces.append(piece.count(b"\n"))
         return piece
 
-    monkeypatch.setattr(staging._Lines, "read", counted)
+    monkeypatch.setattr(Lines, "read", counted)
     return pieces
 
 
