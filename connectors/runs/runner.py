@@ -28,7 +28,6 @@ from connectors.runs.overlap import since
 from connectors.runs.pacing import note_answer
 from hub.accounts.caller import HUB
 from hub.audit.commands import record
-from hub.catalog.commands import set_fields
 from hub.errors import HubError, SourceLacks
 from hub.store.intake import quarantine, records, staging
 from hub.store.intake.contract import contract_of
