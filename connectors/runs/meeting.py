@@ -53,15 +53,17 @@ class Meeting:
     def last(self, offered: Mapping[str, str], extract: Extract, *, has_rows: bool, has_all: bool) -> bool:
         """Meet what records are known to have once all are read: what a load of everything never names is gone.
 
-        Of a part, as since the last time, that is said only where something else has come. Without ``has_all``, as for
-        an attempt that has gone on from another's checkpoint, it is left to the next run.
+        Of a part, as since the last time, and where records that are gone need no more than their key, that is said
+        only if something else has come. Without ``has_all``, as for an attempt that has gone on from another's
+        checkpoint, it is left to the next run.
         """
         if self._is_retry:
             return False
         news = self._news(offered)
         lost = self._lost(self.named) if has_rows and has_all else []
-        is_part = extract.since is not None or bool(extract.state)
-        if is_part and not Drift.of(self._seen or news, news).added:
+        mark = self.run.stream.deleted.get("column")
+        is_part = extract.since is not None or bool(extract.state) or mark is not None
+        if is_part and not set(Drift.of(self._seen or news, news).added) - {mark}:
             lost = []
         is_news = (self.columns is None or bool(lost)) and self.meet(news, _unnamed(lost, offered) if lost else None)
         late = [name for name in self.named if self._seen.get(name) is None]

@@ -1,5 +1,7 @@
 """A stream is read on request from the page of its dataset and of its runs, by those who bring rows in."""
 
+from datetime import UTC, datetime
+
 import pytest
 from django.test import Client as Browser
 from django.urls import reverse
@@ -34,6 +36,17 @@ def test_publisher_starts_a_run_and_comes_to_its_page(stream: Stream, address: s
     assert (answer.status_code, answer["Location"]) == (302, reverse("run", args=[run.pk]))
     assert (run.status, run.stream, run.requested_by) == ("queued", stream, "publisher@water.example")
     assert browser.post(address)["Location"] == answer["Location"]
+
+
+def test_page_of_the_dataset_tells_the_last_run(stream: Stream, signed_in: SignedIn) -> None:
+    run = Run.objects.create(stream=stream, status="failed", created_at=datetime(2026, 1, 2, 3, 4, tzinfo=UTC))
+    Run.objects.create(stream=stream, status="succeeded", created_at=datetime(2026, 1, 1, tzinfo=UTC))
+
+    page = signed_in("water", "publisher").get(reverse("dataset", args=[stream.dataset.key])).content.decode()
+
+    assert reverse("run", args=[run.pk]) in page
+    assert ">2026-01-02 03:04 UTC</time>" in page
+    assert "when somebody asks for it" in page
 
 
 def test_page_of_a_run_that_is_over_offers_the_next(stream: Stream, address: str, signed_in: SignedIn) -> None:
