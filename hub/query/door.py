@@ -216,7 +216,7 @@ def _chunks(
                         watch.look_again()
                         sent += len(chunk)
                         count(len(chunk))
-                        yield (end.join(text for text, _ in chunk) + end).encode()
+                        yield (end.join([text for (text,) in chunk]) + end).encode()
                     outcome = "complete"
                     return
             view = _renewed(view)  # the pass was void when the rows were asked for: the cursor gives none

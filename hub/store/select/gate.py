@@ -130,8 +130,17 @@ def opening(held: Pass, reading: Reading) -> Sql:
 
 
 def streamed(held: Pass, selection: Selection, row: str) -> Sql:
-    """The rows of a stream; none when the pass is void at this statement, which ``still_open`` then tells."""
-    return "WITH gate AS MATERIALIZED (" + gate_sql(held) + ") " + rows_sql(selection, row, PASSED)
+    """The texts of a stream's rows, alone: a position of each takes as long to make and to read as the row.
+
+    None when the pass is void at this statement, which ``still_open`` then tells.
+    """
+    return (
+        "WITH gate AS MATERIALIZED ("
+        + gate_sql(held)
+        + ") SELECT row FROM ("
+        + rows_sql(selection, row, PASSED)
+        + ") s"
+    )
 
 
 def still_open(held: Pass, *, pointer: bool = False) -> Sql:
