@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 from urllib.parse import unquote_to_bytes
 
+from django.db import connections
 from django.http.response import HttpResponseBase
 
 from hub.waiting import Elsewhere, within
@@ -55,13 +56,23 @@ def _is_asked_by_program(headers: Iterable[tuple[bytes, bytes]]) -> bool:
 
 async def _within_loop(exchange: "_Exchange") -> tuple[Message | None, bytes]:
     try:
-        return await within(exchange.answer, _threads)
+        return await within(exchange.answer, _aside)
     except Elsewhere:
         return await _in_thread(exchange)
 
 
 async def _in_thread(exchange: "_Exchange") -> tuple[Message | None, bytes]:
     return await exchange.loop.run_in_executor(_threads, exchange.answer)
+
+
+def _aside(act: Callable[[], Any]) -> Awaitable[Any]:
+    return asyncio.get_running_loop().run_in_executor(_threads, _on_connections_that_stand, act)
+
+
+def _on_connections_that_stand(act: Callable[[], Any]) -> Any:
+    for connection in connections.all(initialized_only=True):
+        connection.close_if_unusable_or_obsolete()
+    return act()
 
 
 class _Exchange:

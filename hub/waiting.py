@@ -4,26 +4,26 @@ A read waits for one statement and works for less than a thread takes to be woke
 yet it is written once, for threads and for loops alike: it tells what it waits for, and the loop does that.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Executor
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from greenlet import getcurrent, greenlet
 
 _T = TypeVar("_T")
+InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
+"""Calls what it is given in a thread, and comes to what that answers."""
 
 
 class _Within(greenlet):
-    """A call within a loop; ``threads`` do for it what would hold the loop up."""
+    """A call within a loop; ``in_thread`` does for it what would hold the loop up."""
 
-    threads: Executor
+    in_thread: InThread
 
 
-async def within(act: Callable[[], _T], threads: Executor) -> _T:
+async def within(act: Callable[[], _T], in_thread: InThread) -> _T:
     """What ``act`` answers, called in this loop; what it hands to ``awaited`` or ``aside`` is awaited here."""
     call = _Within(act)
-    call.threads = threads
+    call.in_thread = in_thread
     step = call.switch()
     while not call.dead:
         try:
@@ -53,7 +53,7 @@ def aside(act: Callable[[], _T]) -> _T:
     call = getcurrent()
     if not isinstance(call, _Within):
         return act()
-    return awaited(asyncio.get_running_loop().run_in_executor(call.threads, act))
+    return cast(_T, awaited(call.in_thread(act)))
 
 
 class Elsewhere(BaseException):
