@@ -5,14 +5,17 @@ Under WSGI the server would end such a body like a whole one, and a client could
 
 import asyncio
 import io
+import re
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 from urllib.parse import unquote_to_bytes
 
+from django.db import connections
 from django.http.response import HttpResponseBase
 
+from hub.waiting import Elsewhere, within
 from hub.wsgi import application as django
 
 Message = dict[str, Any]
@@ -22,19 +25,58 @@ Send = Callable[[Message], Awaitable[None]]
 _THREADS = 8
 _threads = ThreadPoolExecutor(_THREADS, "web")
 _BODY = "http.response.body"
+_READ = re.compile(rb"/api/v1/datasets/[^/]+/rows(/[^/]+)?")
+_STREAM = re.compile(rb"csv|ndjson|limit=all")
+"""What a stream is asked for by; where it is not told so plainly, ``Elsewhere`` tells it."""
 
 
 async def application(scope: Message, receive: Receive, send: Send) -> None:
     """Answer one request; what is raised on the way through a stream goes on to the server, which cuts it."""
     exchange = _Exchange(scope, receive, send)
-    head, body = await exchange.loop.run_in_executor(_threads, exchange.answer)
+    head, body = await (_within_loop(exchange) if _is_short(scope) else _in_thread(exchange))
     if head is not None:
         await send(head)
     await send({"type": _BODY, "body": body})
 
 
+def _is_short(scope: Message) -> bool:
+    """Whether a program reads a page or a row: what to do for that takes less than a thread to be woken."""
+    return (
+        scope["method"] == "GET"
+        and _READ.fullmatch(scope["raw_path"]) is not None
+        and _STREAM.search(scope["query_string"]) is None
+        and _is_asked_by_program(scope["headers"])
+    )
+
+
+def _is_asked_by_program(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    sent = dict(headers)
+    return b"authorization" in sent and _STREAM.search(sent.get(b"accept", b"")) is None
+
+
+async def _within_loop(exchange: "_Exchange") -> tuple[Message | None, bytes]:
+    try:
+        return await within(exchange.answer, _aside)
+    except Elsewhere:
+        return await _in_thread(exchange)
+
+
+async def _in_thread(exchange: "_Exchange") -> tuple[Message | None, bytes]:
+    return await exchange.loop.run_in_executor(_threads, exchange.answer)
+
+
+def _aside(act: Callable[[], Any]) -> Awaitable[Any]:
+    return asyncio.get_running_loop().run_in_executor(_threads, _on_connections_that_stand, act)
+
+
+def _on_connections_that_stand(act: Callable[[], Any]) -> Any:
+    for connection in connections.all(initialized_only=True):
+        connection.close_if_unusable_or_obsolete()
+    return act()
+
+
 class _Exchange:
-    """One request and its answer. Everything but the loop's own coroutines runs in one thread."""
+    """One request and its answer, which is made in a thread or within the loop."""
 
     def __init__(self, scope: Message, receive: Receive, send: Send) -> None:
         self.loop = asyncio.get_running_loop()

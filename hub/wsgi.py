@@ -2,6 +2,7 @@
 
 import gc
 import os
+from http.client import responses
 from typing import Any
 
 import django
@@ -13,11 +14,12 @@ from django.core.handlers.wsgi import WSGIHandler, WSGIRequest  # noqa: E402
 from django.db import connections  # noqa: E402
 from django.urls import get_resolver  # noqa: E402
 
+from hub.api.entrance import answer_program  # noqa: E402
 from hub.api.middleware import is_program  # noqa: E402
 
 
 class Handler(WSGIHandler):
-    """Django's; what a program reads is answered without the signals around a request, a fifth of what it takes.
+    """Django's; what a program reads is answered past its middleware and the signals around a request.
 
     Of all that listens to them only the look after connections has to do with a read.
     """
@@ -27,8 +29,8 @@ class Handler(WSGIHandler):
             return super().__call__(environ, start_response)
         for connection in connections.all(initialized_only=True):
             connection.close_if_unusable_or_obsolete()
-        response: Any = self.get_response(WSGIRequest(environ))
-        start_response(f"{response.status_code} {response.reason_phrase}", list(response.items()))
+        response: Any = answer_program(WSGIRequest(environ))
+        start_response(f"{response.status_code} {responses[response.status_code]}", list(response.headers.items()))
         return response if response.streaming else (response.content,)
 
 

@@ -9,6 +9,8 @@ from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponse, HttpResponseBase
 from django.utils.cache import patch_vary_headers
 
+from hub.waiting import aside
+
 TEXTS: Final = frozenset({"application/json", "application/x-ndjson", "text/csv"})
 SMALL: Final = 1_024
 """Bytes below which compressing costs more than it saves."""
@@ -146,7 +148,7 @@ def _compress(response: HttpResponseBase, coding: str, *, is_head: bool) -> None
             response.streaming_content = _compressed(cast(Iterator[bytes], response.streaming_content), compressor)
         return
     whole = cast(HttpResponse, response)
-    whole.content = compressor.add(whole.content) + compressor.end()
+    whole.content = aside(lambda: compressor.add(whole.content) + compressor.end())
     whole.headers["Content-Length"] = str(len(whole.content))
 
 

@@ -5,7 +5,7 @@ import logging
 import re
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from django.db import InterfaceError, OperationalError, connection, connections
 from django.http import Http404, HttpRequest, HttpResponse
@@ -13,6 +13,7 @@ from django.http.response import HttpResponseBase
 from django.template import loader
 
 from hub.api.errors import RETRY_AFTER_SECONDS, problem
+from hub.api.views.reading import Answer, Read
 from hub.api.views.rows import Aggregate, Changes, Row, Rows
 from hub.errors import Conflict, HubError, NotFound, Unavailable
 
@@ -49,20 +50,40 @@ class ProgramsMiddleware:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        view, arguments = read_at(request.path_info)
-        if view is None or "HTTP_AUTHORIZATION" not in request.META:
+        if not is_program(request.META):
             return self._get_response(request)
+        answer = read_program(request)
+        return answer.response() if isinstance(answer, Answer) else answer
+
+
+def read_program(request: HttpRequest) -> HttpResponseBase | Answer:
+    """The view's answer to what ``is_program`` takes, or what is said while the hub cannot work."""
+    view, arguments = read_at(request.path_info)
+    assert view is not None
+    _check_host(request)
+    try:
+        answer = view.respond(request, arguments)
+    except (*_LOST, OSError) as error:
+        told = outage_of(error)
+        if told is None:
+            raise
+        return problem(told)
+    if not answer.streaming:
+        answer.headers["Content-Length"] = str(len(cast(Any, answer).content))
+    return answer
+
+
+def _check_host(request: HttpRequest) -> None:
+    """Raises ``DisallowedHost``; what was found right needs no second look."""
+    named = (request.META.get("HTTP_HOST"), request.META.get("HTTP_X_FORWARDED_HOST"))
+    if named not in _hosts:
         request.get_host()  # which is checked by asking for it
-        try:
-            response: Any = view(request, **arguments)
-        except (*_LOST, OSError) as error:
-            told = outage_of(error)
-            if told is None:
-                raise
-            return problem(told)
-        if not response.streaming:
-            response.headers["Content-Length"] = str(len(response.content))
-        return response
+        if len(_hosts) < _MOST_HOSTS:
+            _hosts.add(named)
+
+
+_MOST_HOSTS = 100
+_hosts: set[tuple[str | None, str | None]] = set()
 
 
 def is_program(environ: Mapping[str, Any]) -> bool:
@@ -70,12 +91,12 @@ def is_program(environ: Mapping[str, Any]) -> bool:
     return "HTTP_AUTHORIZATION" in environ and _READ.fullmatch(environ["PATH_INFO"]) is not None
 
 
-_READ = re.compile(r"/api/v1/datasets/(?P<key>[^/]+)/(?:(?P<what>rows|aggregate|changes)|rows/(?P<row>.+))")
-_VIEWS = {"rows": Rows.as_view(), "aggregate": Aggregate.as_view(), "changes": Changes.as_view()}
-_ROW = Row.as_view()
+_READ = re.compile(r"/api/v1/datasets/(?P<key>[^/\0]+)/(?:(?P<what>rows|aggregate|changes)|rows/(?P<row>[^\0\n]+))")
+_VIEWS: Mapping[str, Read] = {"rows": Rows(), "aggregate": Aggregate(), "changes": Changes()}
+_ROW = Row()
 
 
-def read_at(path: str) -> tuple[Callable[..., HttpResponseBase] | None, dict[str, str]]:
+def read_at(path: str) -> tuple[Read | None, dict[str, str]]:
     """The view of reads at ``path`` and its arguments as ``hub.api.urls`` has them, without trying all addresses."""
     found = _READ.fullmatch(path)
     if found is None:

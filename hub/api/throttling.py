@@ -2,13 +2,20 @@
 
 from collections.abc import Iterator
 from math import ceil
-from typing import Any
+from typing import Any, Protocol, cast
 
 from django.http import HttpRequest
-from django.http.response import HttpResponseBase
 
 from hub.limits.admission import Admission
 from hub.limits.verdict import SECOND
+
+
+class Response(Protocol):
+    """What is said to be sent, and its headers."""
+
+    streaming: Any
+
+    def __setitem__(self, name: str, text: str, /) -> None: ...
 
 
 def attach(request: HttpRequest, admission: Admission) -> None:
@@ -23,18 +30,18 @@ def count_rows(request: HttpRequest, rows: int) -> None:
         admission.rows += rows
 
 
-def counted(response: HttpResponseBase, admission: Admission) -> HttpResponseBase:
-    """The same answer with what is left in its headers; a stream takes its admission along to its end."""
+def counted(response: Response, admission: Admission) -> None:
+    """Put down the answer, and what is left into its headers; a stream takes its admission along to its end."""
     tell(response, admission)
     if response.streaming:
         admission.is_handed_on = True
-        response.streaming_content = _Counted(response.streaming_content, admission)  # type: ignore[attr-defined]
+        sent: Any = response
+        sent.streaming_content = _Counted(sent.streaming_content, admission)
     else:
-        admission.bytes += len(response.content)  # type: ignore[attr-defined]
-    return response
+        admission.bytes += len(cast(Any, response).content)
 
 
-def tell(response: HttpResponseBase, admission: Admission) -> None:
+def tell(response: Response, admission: Admission) -> None:
     """``RateLimit-*``: requests a minute, how many are left now, and the seconds until all are."""
     if admission.standing is not None:
         response["RateLimit-Limit"] = str(admission.standing.limit)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from math import ceil
 from typing import Final
 
@@ -20,6 +21,7 @@ from hub.limits.parties import Party, parties_of
 from hub.limits.rates import Rates
 from hub.limits.tab import Spent, Tab, Taken
 from hub.limits.verdict import LEASE, SECOND, Standing, Verdict
+from hub.waiting import aside
 
 _KEPT_EVERY: Final = LEASE / 4
 _HINT: Final = "GET /api/v1/limits tells your limits and what is left of them."
@@ -75,7 +77,7 @@ class Admission:
             _rates.release(parties, self.lease)
         try:
             for party, tab in zip(parties, self.tabs, strict=True):
-                tab.add(party.limits, self.rows, self.bytes)
+                _add(tab, party, self.rows, self.bytes)
         finally:
             _days.close(self.tabs)
 
@@ -123,13 +125,22 @@ def forget_requests() -> None:
 
 
 def _take(admission: Admission) -> None:
-    moment = now()
+    moment, at = now(), time.monotonic()
     for index, (party, tab) in enumerate(zip(admission.parties, admission.tabs, strict=True)):
-        spent = tab.take(party.limits, moment)
+        take = partial(tab.take, party.limits, moment, at)
+        spent = aside(take) if tab.waits(party.limits, at) else take()
         if spent is not None:
             for other, its in list(zip(admission.parties, admission.tabs, strict=True))[:index]:
                 its.give_back(other.limits)
             raise _used_up(party, spent)
+
+
+def _add(tab: Tab, party: Party, rows: int, size: int) -> None:
+    add = partial(tab.add, party.limits, rows, size)
+    if party.limits.counts_amounts:  # which are written at once
+        aside(add)
+    else:
+        add()
 
 
 def _lease() -> str:

@@ -11,6 +11,7 @@ from threading import Lock
 
 from hub.limits.parties import Party
 from hub.limits.tab import Tab, Taken
+from hub.waiting import aside
 
 _Name = tuple[str, str]
 
@@ -75,7 +76,7 @@ class Days:
             if tab.users:
                 return
             tab.users += 1
-        tab.settle()
+        aside(tab.settle)
         with self._lock:
             tab.users -= 1
             if not tab.users and self._tabs.get(name) is tab:

@@ -7,6 +7,7 @@ from hub.accounts.caller import Caller
 from hub.accounts.limits import Limits, agency_limits, client_limits
 from hub.accounts.models import Agency, Client
 from hub.query.kept import Kept
+from hub.waiting import aside
 
 _MOST: Final = 1_000
 
@@ -34,7 +35,7 @@ def parties_of(caller: Caller) -> Parties:
     name = (caller.agency, caller.name, caller.epoch)
     parties = _kept.get(name)
     if parties is None:
-        parties = _read(caller)
+        parties = aside(lambda: _read(caller))
         _kept.put(name, parties)
     return parties
 

@@ -5,9 +5,9 @@ The rate is the generic cell rate algorithm (ITU-T I.371): one moment per party,
 
 import logging
 import time
-from collections.abc import Sequence
-from contextlib import suppress
-from threading import Lock, local
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from threading import Lock
 from typing import Any, Final
 
 from redis import exceptions
@@ -92,7 +92,7 @@ class Rates:
 
     def __init__(self) -> None:
         self._alone = Alone()
-        self._mine = local()
+        self._idle: list[Link] = []
         self._lock = Lock()
         self._asks_again_at = 0.0
 
@@ -115,14 +115,15 @@ class Rates:
         """Give the leases back; Valkey's answer to that is not waited for."""
         self._alone.release(parties, lease)
         if not self._asks_again_at:
-            with suppress(*_LOST):  # they end by themselves
-                self._link().send(*(("ZREM", _keys(party)[1], lease) for party in parties))
+            with suppress(*_LOST), self._link() as link:  # they end by themselves
+                link.send(*(("ZREM", _keys(party)[1], lease) for party in parties))
 
     def forget(self) -> None:
         """All rates and leases anew; for tests."""
         self._alone.forget()
         self._asks_again_at = 0.0
-        self._link().run(_FORGET, [])
+        with self._link() as link:
+            link.run(_FORGET, [])
 
     def _may_ask(self) -> bool:
         """Whether Valkey is asked; of those who come after a pause, the first one is to find out."""
@@ -137,7 +138,8 @@ class Rates:
     def _asked(self, script: Script, keys: Sequence[str], *values: Any) -> Any:
         """The script's answer; None where Valkey has none."""
         try:
-            answer = self._link().run(script, keys, *values)
+            with self._link() as link:
+                answer = link.run(script, keys, *values)
         except _LOST as error:
             if not self._asks_again_at:
                 _log.warning("Valkey does not answer (%s); each web process keeps to the limits by itself.", error)
@@ -148,9 +150,14 @@ class Rates:
             self._asks_again_at = 0.0
         return answer or b""
 
-    def _link(self) -> Link:
-        """This thread's connection."""
-        link: Link | None = getattr(self._mine, "link", None)
-        if link is None:
-            link = self._mine.link = Link()
-        return link
+    @contextmanager
+    def _link(self) -> Iterator[Link]:
+        """A connection that nobody else is at."""
+        try:
+            link = self._idle.pop()
+        except IndexError:
+            link = Link()
+        try:
+            yield link
+        finally:
+            self._idle.append(link)

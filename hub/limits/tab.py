@@ -76,10 +76,14 @@ class Tab:
         """Whether it was not used for a while."""
         return time.monotonic() - self._used_at > _AGE
 
-    def take(self, limits: Limits, moment: datetime) -> Spent | None:
-        """Take one request; else the quota that is used up, and nothing is taken."""
+    def waits(self, limits: Limits, at: float) -> bool:
+        """Whether to take a request ``at`` this second may mean to wait for the database."""
+        return _is_limited(limits) or self._is_old(at)
+
+    def take(self, limits: Limits, moment: datetime, at: float | None = None) -> Spent | None:
+        """Take one request; else the quota that is used up, and nothing is taken. ``at`` are monotonic seconds."""
         with self._lock:
-            self._look(limits)
+            self._look(limits, time.monotonic() if at is None else at)
             spent = self._spent(limits)
             if spent is not None:
                 return Spent(*spent, wait=_rest_of(self.day, moment))
@@ -111,13 +115,15 @@ class Tab:
             self._write()
             return self.written
 
-    def _look(self, limits: Limits) -> None:
+    def _is_old(self, at: float) -> bool:
+        return at - self._written_at > _AGE
+
+    def _look(self, limits: Limits, at: float) -> None:
         """Reserve where nothing is, and learn of the others now and then."""
-        quota, is_old = limits.requests_per_day, time.monotonic() - self._written_at > _AGE
-        is_limited = quota is not None or limits.counts_amounts
+        quota, is_old = limits.requests_per_day, self._is_old(at)
         if quota is not None and self.ahead < 1 and self.written.requests < quota:
             self._write(quota)
-        elif is_limited and (is_old or not self.is_known):
+        elif _is_limited(limits) and (is_old or not self.is_known):
             self._write(quota or 0)
         elif is_old and self._is_dirty:
             self._write()
@@ -155,6 +161,10 @@ class Tab:
         self.ahead = self.written.requests - before - requests
         self.requests = self.rows = self.bytes = 0
         self.is_known, self._written_at = True, time.monotonic()
+
+
+def _is_limited(limits: Limits) -> bool:
+    return limits.requests_per_day is not None or limits.counts_amounts
 
 
 def _rest_of(day: date, moment: datetime) -> int:

@@ -1,15 +1,19 @@
 """Scripts in Valkey, each in one round trip and with little patience."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from hashlib import sha1
+from socket import socket
 from typing import Any, Final
 
 from django.conf import settings
 from redis import ConnectionPool, exceptions
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+
+from hub.waiting import aside, awaited, is_within
 
 _PATIENCE: Final = 0.5
 """Seconds for one answer: a busy machine is late, and to count alone for that would let more in than there may be."""
@@ -24,7 +28,7 @@ class Script:
 
 
 class Link:
-    """One connection, for one thread; answers that nobody waits for are read before the next one.
+    """One connection, for one at a time; answers that nobody waits for are read before the next question.
 
     All of it raises ``RedisError`` or ``OSError``.
     """
@@ -59,12 +63,20 @@ class Link:
 
     def _called(self, command: Sequence[Any]) -> Any:
         with self._whole():
-            self._wire.send_packed_command([_packed(command)], check_health=False)
+            if not self._wire.is_connected:
+                aside(self._wire.connect)
             while self._unread:
                 with suppress(exceptions.ResponseError):
-                    self._wire.read_response()
+                    self._answer()
                 self._unread -= 1
-            return self._wire.read_response()
+            self._wire.send_packed_command([_packed(command)], check_health=False)
+            return self._answer()
+
+    def _answer(self) -> Any:
+        """The next answer, once it is there."""
+        if is_within() and not self._wire.can_read(0):
+            awaited(_readable(self._wire._sock))
+        return self._wire.read_response()
 
     @contextmanager
     def _whole(self) -> Iterator[None]:
@@ -77,6 +89,17 @@ class Link:
             self._unread = 0
             self._wire.disconnect()
             raise
+
+
+async def _readable(end: socket) -> None:
+    """Return once there is something to read; raises ``TimeoutError``."""
+    loop, ready = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(end, ready.set)
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            await ready.wait()
+    finally:
+        loop.remove_reader(end)
 
 
 def _packed(command: Sequence[Any]) -> bytes:

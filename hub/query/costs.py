@@ -16,6 +16,7 @@ from hub.query.params import AggregateQuery, RowsQuery
 from hub.query.shapes import Terms, compared, follows, wished_index
 from hub.query.views import View
 from hub.store.indexing.measuring import is_covered
+from hub.waiting import aside
 
 TOO_COSTLY: Final = "too-costly"
 _REFUSED_SECONDS: Final = 10.0
@@ -35,7 +36,8 @@ def check_cost(view: View, query: RowsQuery | AggregateQuery) -> None:
     if _is_served(view, query, trees):
         return
     note_time(view, query, _REFUSED_SECONDS)
-    record(actor=view.caller, kind="rows.refused", dataset=view.key, code=TOO_COSTLY, mode=query.mode)
+    refusal = {"dataset": view.key, "code": TOO_COSTLY, "mode": query.mode}
+    aside(lambda: record(actor=view.caller, kind="rows.refused", **refusal))
     raise Invalid(
         f"{_what(query, trees)} would look at every row of {view.key}, which has more than one request may.",
         code=TOO_COSTLY,

@@ -9,6 +9,7 @@ from django.db import DatabaseError, connection
 from django.utils.timezone import now
 
 from hub.query.shapes import Terms
+from hub.waiting import aside
 
 _WRITTEN_EVERY: Final = 15.0
 """Seconds; what a process had noted when it is killed is lost, and reads of tomorrow tell the same."""
@@ -28,7 +29,7 @@ def note(relation: int, terms: Terms, seconds: float) -> None:
         if time.monotonic() - _written_at < _WRITTEN_EVERY:
             return
         _written_at = time.monotonic()
-    write_down()
+    aside(write_down)
 
 
 def write_down() -> None:

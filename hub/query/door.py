@@ -4,6 +4,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from uuid import UUID, uuid4
 
 from django.utils.timezone import now
@@ -21,6 +22,7 @@ from hub.query.views import View, kept_view, open_view, pass_of
 from hub.store.connection import serve, serve_stream
 from hub.store.select.gate import MAX_PAGE, Reading, closing, opening, still_open, streamed
 from hub.store.select.relation import Selection, csv_row, json_row
+from hub.waiting import aside, leave_loop
 from policies.facts import Mode
 
 _ATTEMPTS = 5
@@ -131,6 +133,7 @@ def stream_rows(
 
     ``count`` is told the rows of each piece before it goes out.
     """
+    leave_loop()
     for view in views_for(caller, key, purpose):
         selection = wishes.select(view, query)
         check_cost(view, query)
@@ -143,17 +146,20 @@ def stream_rows(
 
 def views_for(caller: Caller, key: str, purpose: Purpose, mode: Mode = "rows") -> Iterator[View]:
     """The view, and after each refusal of its pass a newer one of the caller as it is by then."""
-    yield _opened(caller, key, purpose, mode)
+    yield kept_view(caller, key, mode, purpose.agreement) or aside(partial(_opened, caller, key, purpose, mode))
     for _ in range(_ATTEMPTS):
-        caller = renewed(caller)
-        yield _opened(caller, key, purpose, mode, is_stale=True)
+        caller, view = aside(partial(_opened_anew, caller, key, purpose, mode))
+        yield view
+
+
+def _opened_anew(caller: Caller, key: str, purpose: Purpose, mode: Mode) -> tuple[Caller, View]:
+    """The caller as it is by now, and its view of the dataset as it is by now."""
+    caller = renewed(caller)
+    return caller, _opened(caller, key, purpose, mode, is_stale=True)
 
 
 def _opened(caller: Caller, key: str, purpose: Purpose, mode: Mode = "rows", *, is_stale: bool = False) -> View:
     """The view; that it was refused is an event too: what is asked for in vain shows where the flow is blocked."""
-    kept = None if is_stale else kept_view(caller, key, mode, purpose.agreement)
-    if kept is not None:
-        return kept
     if caller.token is not None and not is_stale:
         caller = renewed(caller)  # what is decided now is decided for the caller as it is, not as it was kept
     try:
@@ -210,7 +216,7 @@ def _chunks(
                         watch.look_again()
                         sent += len(chunk)
                         count(len(chunk))
-                        yield (end.join(text for text, _ in chunk) + end).encode()
+                        yield (end.join([text for (text,) in chunk]) + end).encode()
                     outcome = "complete"
                     return
             view = _renewed(view)  # the pass was void when the rows were asked for: the cursor gives none

@@ -13,7 +13,7 @@ from hub.query.views import View, pass_of
 from hub.store.connection import serve
 from hub.store.prepared import Prepared, serve_prepared
 from hub.store.select.conditions import parameter
-from hub.store.select.gate import Reading, audited, given, page_read
+from hub.store.select.gate import Reading, audited, given, opening, page_read, unrecorded
 from hub.store.select.relation import json_row
 from hub.store.sql import Slot, Sql
 
@@ -57,7 +57,19 @@ def read_page(view: View, query: RowsQuery | AggregateQuery, reading: Reading) -
             return serve_prepared(_statement(view, query, shape), {**values, **given(pass_of(view), reading)})
     selection = wishes.select(view, query)
     row = json_row(selection.fields, numbers_as_strings=query.numbers_as_strings)
+    if isinstance(query, AggregateQuery):
+        return _read_before(view, reading, unrecorded(pass_of(view), selection, row, _count_to(query)), query.limit)
     return serve(audited(pass_of(view), reading, selection, row, _count_to(query)))
+
+
+def _read_before(view: View, reading: Reading, page: Sql, limit: int) -> tuple[Any, ...] | None:
+    """The page, once its event is written under a pass that still holds."""
+    answer = serve(page)
+    if answer is None:
+        return None
+    _, fits, _, found, *_ = answer
+    details = {**reading.details, "rows": min(found, limit) if fits else 0}
+    return None if serve(opening(pass_of(view), replace(reading, details=details))) is None else answer
 
 
 def _shaped(view: View, query: RowsQuery) -> tuple[Shape, dict[str, Any]] | None:

@@ -1,7 +1,7 @@
 """Cursors on dataset rows: the owner's, which loads, and the serving role's, which may only read."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
 from django.db import ProgrammingError, connections, transaction
@@ -10,6 +10,8 @@ from psycopg2 import Error, errors
 from psycopg2.extensions import cursor as Cursor
 
 from hub.store.sql import Sql
+from hub.store.wires import WireCursor, wire_cursor
+from hub.waiting import is_within
 
 _FIRST_CHUNK = 250
 _MAX_CHUNK = 2000
@@ -36,16 +38,21 @@ def serve(statement: Sql) -> tuple[Any, ...] | None:
 
     None where it answers with none, and where its table is gone since it was written: the rows have moved.
     """
-    with connections["serving"].cursor() as cursor:
+    with serving() as cursor:
         return answer_of(cursor, lambda: cursor.execute(statement.text, statement.params))
 
 
-def answer_of(cursor: CursorWrapper, execute: Callable[[], object]) -> tuple[Any, ...] | None:
+def serving() -> AbstractContextManager[CursorWrapper | WireCursor]:
+    """A cursor of the serving role: this thread's, or one that a loop waits for."""
+    return wire_cursor() if is_within() else connections["serving"].cursor()
+
+
+def answer_of(cursor: CursorWrapper | WireCursor, execute: Callable[[], object]) -> tuple[Any, ...] | None:
     """What ``execute`` on ``cursor`` answers: one row, or None as above."""
     try:
         execute()
-    except ProgrammingError as error:
-        if isinstance(error.__cause__, errors.UndefinedTable):
+    except (ProgrammingError, errors.UndefinedTable) as error:
+        if isinstance(error.__cause__ or error, errors.UndefinedTable):
             return None
         raise
     row: tuple[Any, ...] | None = cursor.fetchone()

@@ -8,13 +8,13 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from django.conf import settings
-from django.db import connections
 from django.db.backends.utils import CursorWrapper
 from psycopg2.extensions import AsIs
 from psycopg2.extensions import connection as Connection
 
-from hub.store.connection import answer_of, serve
+from hub.store.connection import answer_of, serve, serving
 from hub.store.sql import Slot, Sql, bound
+from hub.store.wires import WireCursor
 
 _KEPT = 64
 """How many statements one connection keeps; a plan takes the server some 200 KB."""
@@ -43,13 +43,13 @@ def serve_prepared(prepared: Prepared, values: Mapping[str, Any]) -> tuple[Any, 
     """The one row of ``prepared`` with ``values`` in its slots; otherwise like ``serve``."""
     if not settings.HUB_PREPARED_STATEMENTS:
         return serve(bound(prepared.statement, values))
-    with connections["serving"].cursor() as cursor:
+    with serving() as cursor:
         names = _names.setdefault(cursor.connection, OrderedDict())
         return answer_of(cursor, lambda: _execute(cursor, names, prepared, values))
 
 
 def _execute(
-    cursor: CursorWrapper, names: OrderedDict[str, str], prepared: Prepared, values: Mapping[str, Any]
+    cursor: CursorWrapper | WireCursor, names: OrderedDict[str, str], prepared: Prepared, values: Mapping[str, Any]
 ) -> None:
     if prepared.name in names:
         names.move_to_end(prepared.name)
@@ -58,7 +58,7 @@ def _execute(
     cursor.execute(names[prepared.name], [values[name] for name in prepared.slots])
 
 
-def _prepare(cursor: CursorWrapper, names: OrderedDict[str, str], prepared: Prepared) -> None:
+def _prepare(cursor: CursorWrapper | WireCursor, names: OrderedDict[str, str], prepared: Prepared) -> None:
     if len(names) >= _KEPT:
         cursor.execute(f"DEALLOCATE {names.popitem(last=False)[0]}")
     numbers = {name: AsIs(f"${number}") for number, name in enumerate(prepared.slots, start=1)}

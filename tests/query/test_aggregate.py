@@ -5,11 +5,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connections
+from django.db.models import F
 
 from hub.accounts.caller import Caller
+from hub.accounts.models import Epoch
 from hub.audit.models import Event
 from hub.catalog.models import Dataset
-from hub.errors import Forbidden, Invalid, NotFound
+from hub.errors import Forbidden, Invalid, NotFound, Unauthenticated
 from hub.query import door
 from hub.query.params import parse_aggregate_query
 from policies.models import Rule
@@ -168,3 +171,23 @@ def test_every_aggregate_leaves_its_event(flights: Dataset, page: Callable[..., 
     assert event.details["groupby"] == ["tailnum"]
     assert event.details["agg"] == [["sum", "delay"]]
     assert event.details["rows"] == 3
+
+
+def test_groups_are_told_only_where_their_event_stands(flights: Dataset, page: Callable[..., door.RowsPage]) -> None:
+    """A right that ends after the rows were looked at, and before the event of it: nothing is told, and no event."""
+    asked: list[str] = []
+
+    def end(execute: Any, text: str, *rest: Any) -> Any:
+        asked.append(text)
+        if "INSERT INTO audit_event" in text:
+            Epoch.objects.update(value=F("value") + 1)
+        return execute(text, *rest)
+
+    assert page().size == 1
+    with connections["serving"].execute_wrapper(end), pytest.raises(Unauthenticated):
+        page()
+
+    assert Event.objects.filter(kind="rows.aggregated").count() == 1
+    looked = [text for text in asked if "string_agg" in text]
+    assert len(looked) == 1
+    assert "INSERT" not in looked[0]

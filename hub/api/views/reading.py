@@ -1,9 +1,10 @@
 """What all reads of data share: who asks and what for, past DRF's request, negotiation and rendering."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.views import APIView
@@ -26,12 +27,38 @@ REFUSED = {(403, MEDIA_TYPE): Problem}
 SHARED = {"Cache-Control": "private", "Vary": "Accept, Authorization, Cookie"}
 
 
+@dataclass(slots=True)
+class Answer:
+    """An answer of one piece: what of Django's a read has use for, as it takes a tenth of the time to make."""
+
+    content: bytes
+    headers: dict[str, str]
+    status_code: int = 200
+    streaming: bool = False
+
+    def __setitem__(self, name: str, text: str) -> None:
+        self.headers[name] = text
+
+    def response(self) -> HttpResponse:
+        """The same as Django's."""
+        response = HttpResponse(self.content, status=self.status_code)
+        del response["Content-Type"]
+        for name, text in self.headers.items():
+            response[name] = text
+        return response
+
+
 class Bare(APIView):
     """A read without DRF's request, negotiation and rendering."""
 
     schema = HubSchema()
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        answer = self.respond(request, kwargs)
+        return answer.response() if isinstance(answer, Answer) else answer
+
+    def respond(self, request: HttpRequest, kwargs: Mapping[str, Any]) -> HttpResponseBase | Answer:
+        """The answer to a request, refusals included."""
         try:
             if request.method not in ("GET", "HEAD"):
                 raise MethodNotAllowed(f"There is no method {request.method} here.", hint="GET reads.")
@@ -42,14 +69,16 @@ class Bare(APIView):
                 response["Allow"] = "GET, HEAD"
             return response
 
-    def answer(self, request: HttpRequest, kwargs: Mapping[str, Any]) -> HttpResponseBase:
+    def answer(self, request: HttpRequest, kwargs: Mapping[str, Any]) -> HttpResponseBase | Answer:
         return self.answer_to(caller_of(request), request, kwargs)
 
-    def answer_to(self, caller: Caller, request: HttpRequest, kwargs: Mapping[str, Any]) -> HttpResponseBase:
-        handler: Callable[..., HttpResponseBase] = self.get  # type: ignore[attr-defined]
+    def answer_to(self, caller: Caller, request: HttpRequest, kwargs: Mapping[str, Any]) -> HttpResponseBase | Answer:
+        handler: Callable[..., HttpResponseBase | Answer] = self.get  # type: ignore[attr-defined]
         with admitted(caller) as admission:
             attach(request, admission)
-            return counted(handler(request, caller, **kwargs), admission)
+            answer = handler(request, caller, **kwargs)
+            counted(answer, admission)
+            return answer
 
 
 class Read(Bare):
@@ -58,7 +87,7 @@ class Read(Bare):
     A refusal comes from no statement: it stands where the caller is still as it was kept.
     """
 
-    def answer(self, request: HttpRequest, kwargs: Mapping[str, Any]) -> HttpResponseBase:
+    def answer(self, request: HttpRequest, kwargs: Mapping[str, Any]) -> HttpResponseBase | Answer:
         kept = kept_caller_of(request)
         if kept is None:
             return super().answer(request, kwargs)

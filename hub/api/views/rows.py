@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.http import parse_etags
 from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
@@ -16,7 +16,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
 from hub.api.errors import MEDIA_TYPE
 from hub.api.schema import Problem
 from hub.api.throttling import count_rows
-from hub.api.views.reading import REFUSED, SENT, SHARED, Read, purpose_of
+from hub.api.views.reading import REFUSED, SENT, SHARED, Answer, Read, purpose_of
 from hub.errors import Invalid, NotFound
 from hub.query.changes import read_changes
 from hub.query.door import RowsPage, RowsStream, read_row, read_rows, stream_rows
@@ -116,8 +116,8 @@ class Rows(Read):
             **REFUSED,
         },
     )
-    def get(self, request: HttpRequest, caller: Any, key: str) -> HttpResponseBase:
-        query = parse_rows_query(dict(request.GET.lists()), accept=request.META.get("HTTP_ACCEPT", ""))
+    def get(self, request: HttpRequest, caller: Any, key: str) -> HttpResponseBase | Answer:
+        query = parse_rows_query(_params(request), accept=request.META.get("HTTP_ACCEPT", ""))
         purpose = purpose_of(request)
         if query.format == "json":
             page = read_rows(caller, key, query, purpose)
@@ -134,8 +134,8 @@ class Aggregate(Read):
         parameters=[*_AGGREGATE, *SENT, *_RECEIVED],
         responses={(200, "application/json"): _PAGE_SCHEMA, 304: None, **REFUSED},
     )
-    def get(self, request: HttpRequest, caller: Any, key: str) -> HttpResponseBase:
-        query = parse_aggregate_query(dict(request.GET.lists()))
+    def get(self, request: HttpRequest, caller: Any, key: str) -> HttpResponseBase | Answer:
+        query = parse_aggregate_query(_params(request))
         page = read_rows(caller, key, query, purpose_of(request))
         return _conditional(request, page, lambda: _page(key, query, page))
 
@@ -148,8 +148,8 @@ class Row(Read):
         parameters=[*SENT, *_RECEIVED],
         responses={200: {"type": "object"}, 304: None, **REFUSED},
     )
-    def get(self, request: HttpRequest, caller: Any, key: str, row: str) -> HttpResponseBase:
-        for name in request.GET:
+    def get(self, request: HttpRequest, caller: Any, key: str, row: str) -> HttpResponseBase | Answer:
+        for name in _params(request):
             raise Invalid(f"There is no parameter {name}.", code="parameter-invalid")
         page = read_row(caller, key, key_values(row), purpose_of(request))
         return _conditional(request, page, lambda: page.rows)
@@ -199,13 +199,13 @@ class Changes(Read):
             **{(status, MEDIA_TYPE): Problem for status in (403, 409, 410)},
         },
     )
-    def get(self, request: HttpRequest, caller: Any, key: str) -> HttpResponseBase:
-        query = parse_changes_query(dict(request.GET.lists()))
+    def get(self, request: HttpRequest, caller: Any, key: str) -> HttpResponseBase | Answer:
+        query = parse_changes_query(_params(request))
         page = read_changes(caller, key, query, purpose_of(request))
         body = f'{{"data":[{page.changes}],"page":{{"next":{json.dumps(page.next)}}}}}'
-        headers = {"Hub-Receipt": str(page.receipt), **SHARED}
+        headers = {"Hub-Receipt": str(page.receipt), **SHARED, "Content-Type": "application/json"}
         count_rows(request, page.size)
-        return HttpResponse(body, content_type="application/json", headers=headers)
+        return Answer(body.encode(), headers)
 
 
 def key_values(text: str) -> tuple[str | None, ...]:
@@ -221,6 +221,11 @@ _CELL = re.compile(r"((?:[^\\,]|\\.)*),", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
+def _params(request: HttpRequest) -> dict[str, list[str]]:
+    """Each parameter's values."""
+    return dict(request.GET.lists()) if request.META.get("QUERY_STRING") else {}
+
+
 def _page(key: str, query: RowsQuery | AggregateQuery, page: RowsPage) -> str:
     counted = "" if page.count is None else f',"count":{json.dumps(page.count)}'
     return (
@@ -229,7 +234,7 @@ def _page(key: str, query: RowsQuery | AggregateQuery, page: RowsPage) -> str:
     )
 
 
-def _conditional(request: HttpRequest, page: RowsPage, body: Callable[[], str]) -> HttpResponse:
+def _conditional(request: HttpRequest, page: RowsPage, body: Callable[[], str]) -> Answer:
     """The page, or 304 where the caller has it. The tag is weak: the receipt differs in every answer."""
     etag = f'W/"{page.etag}"'
     headers = {"ETag": etag, "Hub-Receipt": str(page.receipt), **SHARED}
@@ -237,9 +242,10 @@ def _conditional(request: HttpRequest, page: RowsPage, body: Callable[[], str]) 
     if known and (
         known.strip() == "*" or page.etag in {tag.removeprefix("W/").strip('"') for tag in parse_etags(known)}
     ):
-        return HttpResponse(status=304, headers=headers)
+        return Answer(b"", headers, 304)
     count_rows(request, page.size)
-    return HttpResponse(body(), content_type="application/json", headers=headers)
+    headers["Content-Type"] = "application/json"
+    return Answer(body().encode(), headers)
 
 
 def _streamed(key: str, query: RowsQuery, stream: RowsStream) -> StreamingHttpResponse:

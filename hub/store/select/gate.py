@@ -50,12 +50,23 @@ def audited(held: Pass, reading: Reading, selection: Selection, row: str, count_
     return bound(page_read(selection, row, count_to, has_token=held.token is not None), given(held, reading))
 
 
-def page_read(selection: Selection, row: str, count_to: int | None, *, has_token: bool) -> Sql:
+def unrecorded(held: Pass, selection: Selection, row: str, count_to: int | None) -> Sql:
+    """The same page without its event, which has to follow, by ``opening``, before anything of the page is used.
+
+    PostgreSQL reads with several processes at once only where a statement writes nothing.
+    """
+    page = page_read(selection, row, count_to, has_token=held.token is not None, is_recorded=False)
+    return bound(page, _of_pass(held))
+
+
+def page_read(
+    selection: Selection, row: str, count_to: int | None, *, has_token: bool, is_recorded: bool = True
+) -> Sql:
     """The same for any pass and event, whose values come from ``given``; ``selection`` may hold slots of its own."""
     limit = selection.limit or 0
     looked_further = replace(selection, limit=limit + 1)
     counted = NOT_COUNTED if count_to is None else "(" + count_sql(selection, count_to or None) + ")"
-    return _page(rows_sql(looked_further, row, PASSED), limit, counted, has_token)
+    return _page(rows_sql(looked_further, row, PASSED), limit, counted, has_token, is_recorded=is_recorded)
 
 
 def given(held: Pass, reading: Reading) -> dict[str, Any]:
@@ -88,7 +99,9 @@ def audited_page(held: Pass, reading: Reading, page: Sql, limit: int, counted: S
     return bound(_page(page, limit, counted, held.token is not None), given(held, reading))
 
 
-def _page(page: Sql, limit: int, counted: Sql, has_token: bool) -> Sql:
+def _page(page: Sql, limit: int, counted: Sql, has_token: bool, *, is_recorded: bool = True) -> Sql:
+    shown = Sql("jsonb_build_object('rows', (SELECT CASE WHEN fits THEN rows ELSE 0 END FROM size))")
+    event = "), event AS (" + _event(shown) if is_recorded else Sql("")
     return (
         "WITH gate AS MATERIALIZED ("
         + _gate(has_token)
@@ -96,8 +109,7 @@ def _page(page: Sql, limit: int, counted: Sql, has_token: bool) -> Sql:
         + page
         + Sql("), shown AS (SELECT row FROM page LIMIT %s), size AS MATERIALIZED (", (limit,))
         + Sql("SELECT count(*) AS rows, coalesce(sum(octet_length(row)), 0) <= %s AS fits FROM shown", (MAX_PAGE,))
-        + "), event AS ("
-        + _event(Sql("jsonb_build_object('rows', (SELECT CASE WHEN fits THEN rows ELSE 0 END FROM size))"))
+        + event
         + ") SELECT version, (SELECT fits FROM size), "
         + "CASE WHEN (SELECT fits FROM size) THEN (SELECT string_agg(row, ',') FROM shown) END, "
         + "(SELECT count(*) FROM page), "
@@ -111,15 +123,24 @@ def _page(page: Sql, limit: int, counted: Sql, has_token: bool) -> Sql:
 
 
 def opening(held: Pass, reading: Reading) -> Sql:
-    """The event that opens a stream; answers ``version``, or no row when the pass is void."""
+    """The event that opens a stream, or that a page waits for; answers ``version``, or no row when the pass is void."""
     event = _event(Sql("'{}'::jsonb"))
     text = "WITH gate AS MATERIALIZED (" + _gate(held.token is not None) + "), event AS (" + event
     return bound(text + ") SELECT version FROM gate", given(held, reading))
 
 
 def streamed(held: Pass, selection: Selection, row: str) -> Sql:
-    """The rows of a stream; none when the pass is void at this statement, which ``still_open`` then tells."""
-    return "WITH gate AS MATERIALIZED (" + gate_sql(held) + ") " + rows_sql(selection, row, PASSED)
+    """The texts of a stream's rows, alone: a position of each takes as long to make and to read as the row.
+
+    None when the pass is void at this statement, which ``still_open`` then tells.
+    """
+    return (
+        "WITH gate AS MATERIALIZED ("
+        + gate_sql(held)
+        + ") SELECT row FROM ("
+        + rows_sql(selection, row, PASSED)
+        + ") s"
+    )
 
 
 def still_open(held: Pass, *, pointer: bool = False) -> Sql:
