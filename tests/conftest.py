@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from django.db import connections
 
+from hub.local.connection import DATABASE
+
 TESTS = Path(__file__).parent
 LONG = ("whole/test_chaos", "quiet/", "whole/", "totality/", "local/", "e2e/", "revocation/", "docs/")
 
@@ -19,8 +21,13 @@ def pytest_configure() -> None:
     """
     from django.conf import settings
     from django.contrib.auth.hashers import PBKDF2PasswordHasher
+    from django.test import TransactionTestCase
+
+    from tests.emptying import empty
 
     PBKDF2PasswordHasher.iterations = 1
+    TransactionTestCase._fixture_teardown = lambda case: empty()
+    connections["default"].settings_dict["TEST"]["TEMPLATE"] = DATABASE
     part = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
     settings.CELERY_BROKER_URL += f"?virtual_host={part}"
     settings.HUB_VALKEY_URL += f"?db={part}"
