@@ -13,7 +13,7 @@ up: $(VENV)/hub.installed
 	@$(BIN)/python manage.py up $(ARGS)
 
 test: $(VENV)/dev.installed $(VENV)/demo.installed $(VENV)/taps.installed
-	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/dev.installed
 	$(BIN)/ruff format --check .

@@ -10,7 +10,11 @@ from django.db import connections
 from hub.local.connection import DATABASE
 
 TESTS = Path(__file__).parent
-LONG = ("whole/test_chaos", "quiet/", "whole/", "totality/", "local/", "e2e/", "revocation/", "docs/")
+LONG = (
+    *("quiet/", "whole/test_chaos", "local/", "whole/", "totality/", "connectors/runs/test_killed", "revocation/"),
+    *("document/", "e2e/", "docs/", "connectors/runs/test_checkpoints"),
+)
+"""Files that take long begin first, beside the rest: a file is one process's, and none may be left over at the end."""
 
 
 def pytest_configure() -> None:
@@ -77,9 +81,15 @@ def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str)
     return argname if isinstance(val, bytes) else None
 
 
+def _rank(item: pytest.Item) -> int:
+    """The place in ``LONG``, and behind it all the others in their own order."""
+    path = item.path.relative_to(TESTS).as_posix()
+    return next((rank for rank, name in enumerate(LONG) if path.startswith(name)), len(LONG))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every test that uses the database may use the serving connection too; long files begin first, beside the rest."""
-    items.sort(key=lambda item: not item.path.relative_to(TESTS).as_posix().startswith(LONG))
+    """Every test that uses the database may use the serving connection too; long files begin first."""
+    items.sort(key=_rank)
     for item in items:
         marker = item.get_closest_marker("django_db")
         if marker is not None or {"db", "transactional_db"} & set(getattr(item, "fixturenames", ())):
