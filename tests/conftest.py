@@ -3,9 +3,11 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import connections
+from xdist.scheduler import LoadFileScheduling
 
 from hub.local.connection import DATABASE
 
@@ -15,6 +17,21 @@ LONG = (
     *("document/", "e2e/", "docs/", "connectors/runs/test_checkpoints"),
 )
 """Files that take long begin first, beside the rest: a file is one process's, and none may be left over at the end."""
+
+ON_ONE_HUB = tuple(f"tests/whole/test_{name}.py" for name in ("examples", "files", "keep_a_copy", "recovery", "up"))
+"""Files that share a whole hub, which takes a dozen processes to start."""
+
+
+class Files(LoadFileScheduling):
+    """A process of a parallel run gets a file, or all that share a hub."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return ON_ONE_HUB[0] if file in ON_ONE_HUB else str(file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Files:
+    return Files(config, log)
 
 
 def pytest_configure() -> None:
