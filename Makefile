@@ -12,8 +12,9 @@ demo: $(VENV)/demo.installed
 up: $(VENV)/hub.installed
 	@$(BIN)/python manage.py up $(ARGS)
 
+# Three processes on two cores: whole hubs are mostly waited for.
 test: $(VENV)/dev.installed $(VENV)/demo.installed $(VENV)/taps.installed
-	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/dev.installed
 	$(BIN)/ruff format --check .

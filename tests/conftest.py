@@ -3,12 +3,35 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import connections
+from xdist.scheduler import LoadFileScheduling
+
+from hub.local.connection import DATABASE
 
 TESTS = Path(__file__).parent
-LONG = ("whole/test_chaos", "quiet/", "whole/", "totality/", "local/", "e2e/", "revocation/", "docs/")
+LONG = (
+    *("quiet/", "whole/test_chaos", "local/", "whole/", "totality/", "connectors/runs/test_killed", "revocation/"),
+    *("document/", "e2e/", "docs/", "connectors/runs/test_checkpoints"),
+)
+"""Files that take long begin first, beside the rest: a file is one process's, and none may be left over at the end."""
+
+ON_ONE_HUB = tuple(f"tests/whole/test_{name}.py" for name in ("examples", "files", "keep_a_copy", "recovery", "up"))
+"""Files that share a whole hub, which takes a dozen processes to start."""
+
+
+class Files(LoadFileScheduling):
+    """A process of a parallel run gets a file, or all that share a hub."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return ON_ONE_HUB[0] if file in ON_ONE_HUB else str(file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Files:
+    return Files(config, log)
 
 
 def pytest_configure() -> None:
@@ -19,8 +42,13 @@ def pytest_configure() -> None:
     """
     from django.conf import settings
     from django.contrib.auth.hashers import PBKDF2PasswordHasher
+    from django.test import TransactionTestCase
+
+    from tests.emptying import empty
 
     PBKDF2PasswordHasher.iterations = 1
+    TransactionTestCase._fixture_teardown = lambda case: empty()
+    connections["default"].settings_dict["TEST"]["TEMPLATE"] = DATABASE
     part = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
     settings.CELERY_BROKER_URL += f"?virtual_host={part}"
     settings.HUB_VALKEY_URL += f"?db={part}"
@@ -70,9 +98,15 @@ def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str)
     return argname if isinstance(val, bytes) else None
 
 
+def _rank(item: pytest.Item) -> int:
+    """The place in ``LONG``, and behind it all the others in their own order."""
+    path = item.path.relative_to(TESTS).as_posix()
+    return next((rank for rank, name in enumerate(LONG) if path.startswith(name)), len(LONG))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every test that uses the database may use the serving connection too; long files begin first, beside the rest."""
-    items.sort(key=lambda item: not item.path.relative_to(TESTS).as_posix().startswith(LONG))
+    """Every test that uses the database may use the serving connection too; long files begin first."""
+    items.sort(key=_rank)
     for item in items:
         marker = item.get_closest_marker("django_db")
         if marker is not None or {"db", "transactional_db"} & set(getattr(item, "fixturenames", ())):

@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,9 @@ import pytest
 import yaml
 from django.db import OperationalError, connection
 from django.test import Client as Browser
+from drf_spectacular.drainage import GENERATOR_STATS, reset_generator_stats
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.validation import validate_schema
 
 from hub.accounts import commands as accounts
 from hub.accounts.caller import HUB
@@ -186,7 +187,9 @@ def test_metrics_count_contents_for_platform_roles_only(reader: Api, system: Api
 def test_document_is_served_and_kept_in_step(db: None) -> None:
     served = body(Browser().get("/api/v1/openapi.json"))
     assert served["openapi"].startswith("3.1")
-    assert served == json.loads(json.dumps(yaml.safe_load((ROOT / "docs/openapi.yaml").read_text()), default=str))
+    assert served == json.loads(
+        json.dumps(yaml.load((ROOT / "docs/openapi.yaml").read_text(), Loader=yaml.CSafeLoader), default=str)
+    )
     assert served == json.loads(json.dumps(document()))
 
 
@@ -223,8 +226,9 @@ def test_every_declared_route_is_documented() -> None:
 
 
 def test_document_is_valid_without_a_warning() -> None:
-    command = [sys.executable, "manage.py", "spectacular", "--validate", "--fail-on-warn"]
-    assert subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode == 0
+    reset_generator_stats()
+    validate_schema(SchemaGenerator().get_schema(request=None, public=True))
+    assert not GENERATOR_STATS
 
 
 def test_address_with_the_character_nul_is_not_there(owner: Api, flights: Dataset) -> None:

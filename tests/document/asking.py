@@ -17,7 +17,7 @@ from tests.proofs.generated import IS_LONG
 
 PARTIES = ("administrator", "reader", "stranger")
 EXAMPLES = 60 if IS_LONG else 1
-_EDGED = 9
+_EDGED = 18
 """Of so many paths each party tries the edges of one, where time is short: a path has up to five hundred."""
 SEED = 20_260_101
 _WORDS = {

@@ -116,7 +116,7 @@ def hubs(transactional_db: None) -> Callable[[int, tuple[str, ...]], FedHub]:
 def test_copies_are_equal_at_every_stop(hubs: Callable[..., FedHub], key: tuple[str, ...]) -> None:
     hub = hubs(300 + KEYS.index(key), key)
     stops = 0
-    for _ in range(how_many(60)):
+    for _ in range(how_many(40)):
         hub.act()
         for copy in hub.copies:
             if hub.random.random() < 0.6:

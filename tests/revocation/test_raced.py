@@ -18,8 +18,8 @@ from tests.revocation.world import World, populate
 from tests.whole.conftest import ROOT, environment, started, stopped
 
 ROUNDS = 12 if os.environ.get("HUB_PROOF") == "long" else 1
-_ROWS = 2000
-_LONG_ROWS = 300_000
+_ROWS = 600
+_LONG_ROWS = 150_000
 _CUT_SECONDS = 5.0
 _CURL_PARTIAL_FILE = 18
 Act = Callable[[], object]

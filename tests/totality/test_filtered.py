@@ -21,8 +21,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 Mask = Callable[[Mapping[str, Access]], None]
 Read = Callable[..., RowsPage]
 Compare = Callable[[Mapping[str, FieldType], Iterable[str]], dict[str, set[int]]]
-_SPARSE = 5
-"""Behind a mask that makes texts of all types, a field of another type gets each so-manieth question only."""
+_SPARSE = 7
+"""Behind a mask that is one more of its shape or makes texts of all types, a field gets each so-manieth question."""
 
 
 @pytest.mark.parametrize("access", ACCESSES, ids=named)
@@ -32,9 +32,10 @@ def test_every_operator_answers_on_every_extreme(
     accesses = fitting(access)
     mask(accesses)
     types = _types(accesses)
-    for name in accesses:
+    for n, name in enumerate(accesses):
         asked = list(questions(name, types[name], is_thorough=IS_LONG or access == CLEAR))
-        assert compare(types, asked if IS_LONG or types[name] == name else asked[::_SPARSE]) == {}
+        is_all = IS_LONG or (types[name] == name and access in (*FEW, Access("redact"), Access("null")))
+        assert compare(types, asked if is_all else asked[n % _SPARSE :: _SPARSE]) == {}
 
 
 @pytest.mark.parametrize("access", ACCESSES if IS_LONG else FEW, ids=named)

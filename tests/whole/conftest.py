@@ -7,12 +7,16 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import httpx
 import pytest
+
+from tests import engines
+from tests.whole.commands import Commands
 
 ROOT = Path(__file__).parents[2]
 PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -32,8 +36,14 @@ class WholeHub:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @cached_property
+    def commands(self) -> Commands:
+        return Commands(environment(HUB_DATA=str(self.folder)))
+
     def manage(self, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
-        return manage(self.folder, *arguments, check=check)
+        done = self.commands.run(*arguments)
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done
 
     def token(self, agency: str, client: str) -> str:
         return self.manage("token", "create", "--agency", agency, "--client", client).stdout.strip()
@@ -78,7 +88,9 @@ def free_port() -> int:
 
 
 def started(folder: Path, command: Sequence[str] = ("up",), **extra: str) -> WholeHub:
-    """Start a hub and wait for the line that says it is ready."""
+    """Start a hub and wait for the line that says it is ready; in tests a new one finds its database made."""
+    if not folder.exists() and "HUB_TEST_DATA" in os.environ:
+        engines.copy_of_new_hub(folder)
     port = free_port()
     argv = [sys.executable, str(ROOT / "manage.py"), *command, "--port", str(port), "--data", str(folder)]
     log = folder.with_suffix(".log")
@@ -92,30 +104,26 @@ def started(folder: Path, command: Sequence[str] = ("up",), **extra: str) -> Who
     return WholeHub(folder, port, process)
 
 
-def stopped(hub: WholeHub) -> int:
-    """Ask the hub to stop, and answer its exit code."""
+def stopped(hub: WholeHub) -> None:
+    """Ask the hub to stop, which every hub does with all that it has started."""
+    if "commands" in vars(hub):
+        hub.commands.close()
+    children = hub.children()
     if hub.process.poll() is None:
+        assert children
         hub.process.send_signal(signal.SIGTERM)
-    return hub.process.wait(60)
+    code = hub.process.wait(60)
+    assert (code, [words for pid, words in children.items() if _is_alive(pid)]) == (0, [])
 
 
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., WholeHub]]:
-    """Start hubs that are stopped when the test is over."""
-    hubs: list[WholeHub] = []
-
-    def start_one(name: str = "hub", **extra: str) -> WholeHub:
-        hubs.append(started(tmp_path / name, **extra))
-        return hubs[-1]
-
-    yield start_one
-    for hub in hubs:
-        stopped(hub)
+def _is_alive(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/stat")
+    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeHub]:
-    """One hub for the tests of a module that leave it running; its files may come from ``files`` beside its data."""
+    """One hub for all tests of this folder that leave it running; its files may come from ``files`` beside its data."""
     folder = tmp_path_factory.mktemp("whole")
     (folder / "files").mkdir()
     running = started(folder / "hub", HUB_FILE_ROOTS=str(folder / "files"))

@@ -19,7 +19,7 @@ from hub.local import connection, postgres
 from .conftest import PLAIN, ROOT, WholeHub, environment, started, stopped
 
 IS_LONG = os.environ.get("HUB_PROOF") == "long"
-STREAMS = 50
+STREAMS = 50 if IS_LONG else 30
 ROUNDS = 20 if IS_LONG else 2
 """At least: in two rounds each kind of trouble comes once, where it finds somebody to trouble."""
 ROWS = 5_000

@@ -35,8 +35,8 @@ agency = "dot"
 kind = "file"
 config = {{ url = "file://{folder}/" }}
 [[dataset]]
-key = "dot.trips"
-title = "Trips"
+key = "dot.rides"
+title = "Rides"
 primary_key = ["id"]
 publish = true
 [[dataset.field]]
@@ -52,28 +52,28 @@ name = "driver"
 type = "string"
 sensitivity = "personal"
 [[stream]]
-key = "trips"
+key = "rides"
 source = "files"
-dataset = "dot.trips"
-select = {{ path = "trips.csv" }}
+dataset = "dot.rides"
+select = {{ path = "rides.csv" }}
 """
 
 
 @pytest.fixture(scope="module")
 def token(hub: WholeHub) -> str:
-    """Of a reader who does not see the drivers, on a hub that has the trips."""
+    """Of a reader who does not see the drivers, on a hub that has the rides."""
     files = hub.folder.parent / "files"
     lines = (f"{number},名{number},secret-{number}" for number in range(1, ROWS + 1))
-    (files / "trips.csv").write_text("\n".join(("id,名字,driver", *lines)) + "\n")
+    (files / "rides.csv").write_text("\n".join(("id,名字,driver", *lines)) + "\n")
     manifest = files.parent / "hub.toml"
     manifest.write_text(_MANIFEST.format(folder=files))
     hub.manage("apply", str(manifest))
-    hub.manage("sync", "trips", "--wait")
+    hub.manage("sync", "rides", "--wait")
     return hub.token("ops", "reader")
 
 
 def test_curl_goes_on_where_it_broke_off(hub: WholeHub, token: str, tmp_path: Path) -> None:
-    whole = hub.get("/datasets/dot.trips/file.csv", token).content
+    whole = hub.get("/datasets/dot.rides/file.csv", token).content
 
     _curl(hub, token, "file.csv", "--range", "0-99999", "--output", str(tmp_path / "got"))
     assert (tmp_path / "got").stat().st_size == 100_000
@@ -86,7 +86,7 @@ def test_curl_goes_on_where_it_broke_off(hub: WholeHub, token: str, tmp_path: Pa
 
 def test_head_says_what_get_gives(hub: WholeHub, token: str) -> None:
     head = _curl(hub, token, "file.parquet", "--head")
-    got = hub.get("/datasets/dot.trips/file.parquet", token)
+    got = hub.get("/datasets/dot.rides/file.parquet", token)
 
     said = dict(line.lower().split(": ", 1) for line in head.splitlines()[1:] if ": " in line)
     assert said["content-length"] == str(len(got.content))
@@ -96,7 +96,7 @@ def test_head_says_what_get_gives(hub: WholeHub, token: str) -> None:
 
 
 def test_pandas_reads_the_address_as_it_stands(hub: WholeHub, token: str) -> None:
-    address = f"{hub.url}/api/v1/datasets/dot.trips/file.parquet"
+    address = f"{hub.url}/api/v1/datasets/dot.rides/file.parquet"
 
     frame = pandas.read_parquet(address, storage_options={"Authorization": f"Bearer {token}"})
 
@@ -107,7 +107,7 @@ def test_pandas_reads_the_address_as_it_stands(hub: WholeHub, token: str) -> Non
 def test_parquet_is_read_by_its_parts(hub: WholeHub, token: str) -> None:
     """As DuckDB does it over HTTP: its length by HEAD, its footer, then the columns that are wanted."""
     with httpx.Client(headers={"Authorization": f"Bearer {token}"}) as client:
-        file = _Remote(client, f"{hub.url}/api/v1/datasets/dot.trips/file.parquet")
+        file = _Remote(client, f"{hub.url}/api/v1/datasets/dot.rides/file.parquet")
 
         table = parquet.read_table(pa.PythonFile(file, "r"), columns=["id"])
 
@@ -118,7 +118,7 @@ def test_parquet_is_read_by_its_parts(hub: WholeHub, token: str) -> None:
 def test_export_is_made_by_the_worker(hub: WholeHub, token: str) -> None:
     headers = {"Authorization": f"Bearer {token}"}
     wish = {"format": "parquet", "filter": "id <= 10", "properties": ["id"]}
-    asked = httpx.post(f"{hub.url}/api/v1/datasets/dot.trips/exports", json=wish, headers=headers)
+    asked = httpx.post(f"{hub.url}/api/v1/datasets/dot.rides/exports", json=wish, headers=headers)
     assert asked.status_code == 202
 
     shown = _until(lambda: httpx.get(hub.url + asked.headers["Location"], headers=headers).json())
@@ -161,7 +161,7 @@ class _Remote(io.RawIOBase):
 
 
 def _curl(hub: WholeHub, token: str, file: str, *arguments: str) -> str:
-    address = f"{hub.url}/api/v1/datasets/dot.trips/{file}"
+    address = f"{hub.url}/api/v1/datasets/dot.rides/{file}"
     argv = ["curl", "--silent", "--fail", "--header", f"Authorization: Bearer {token}", *arguments, address]
     return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60).stdout
 

@@ -33,7 +33,7 @@ from tests.connectors.runs.killing import carried_out, state_of
 from tests.connectors.sources import ALL
 from tests.connectors.sources.content import Content
 
-ROWS, A_SECOND, A_PAGE = 600, 200, 60
+ROWS, A_SECOND, A_PAGE = 600, 300, 60
 HEAD = "id,name,at\n"
 KINDS = ("rest by page", "rest by link", "files", "file", "postgres", "mysql", "sql")
 
@@ -144,8 +144,6 @@ def stream_for(dataset: Dataset) -> Callable[[Place], Stream]:
     made = iter(range(100))
 
     def stream(place: Place) -> Stream:
-        place.source.config["max_rows_per_second"] = A_SECOND
-        place.source.save()
         number = next(made)
         into = register_dataset(
             actor=HUB, agency=dataset.agency, key=f"met.d{number}", title="D", fields=FIELDS, primary_key=["id"]
@@ -180,6 +178,7 @@ def test_next_worker_goes_on_behind_the_checkpoint_to_the_same_end(
     assert expected.run[:2] == ("partial", ROWS)
     stream = stream_for(place)
 
+    _pace(place, A_SECOND)
     run, worker = _lost(stream, sign)
     passed = Checkpoint.objects.get(run=run).state["rows_read"]
     place.forget(passed)
@@ -203,6 +202,7 @@ def test_next_worker_begins_again_where_something_has_changed(
     place: Place, stream_for: Callable[[Place], Stream], folder: Path, brought: list[int], change: str
 ) -> None:
     stream = stream_for(place)
+    _pace(place, A_SECOND)
     run, worker = _lost(stream, signal.SIGKILL)
     _over(worker)
 
@@ -221,6 +221,7 @@ def test_next_worker_begins_again_where_something_has_changed(
 
     run.refresh_from_db()
     assert sum(brought) == run.rows_read - (ROWS // 50 - (change == "source"))
+    _pace(place, 0)
     undisturbed = carried_out(Stream.objects.get(pk=stream.pk))
     assert (run.rows_read, run.rejected) == (undisturbed.rows_read, undisturbed.rejected)
     assert undisturbed.unchanged == run.inserted
@@ -229,6 +230,7 @@ def test_next_worker_begins_again_where_something_has_changed(
 
 @pytest.mark.parametrize("place", ["file"], indirect=True)
 def test_attempt_that_got_further_is_the_first_of_three(place: Place, stream_for: Callable[[Place], Stream]) -> None:
+    _pace(place, A_SECOND)
     run, worker = _lost(stream_for(place), signal.SIGKILL, attempts=MAX_ATTEMPTS - 1)
     _over(worker)
     assert run.attempts == 1
@@ -238,6 +240,12 @@ def test_attempt_that_got_further_is_the_first_of_three(place: Place, stream_for
 
     run.refresh_from_db()
     assert (run.status, run.error_code) == ("failed", "worker-died")
+
+
+def _pace(place: Place, rows_per_second: int) -> None:
+    """Let a load last, so that it can be lost; with 0, be as short as it can."""
+    place.source.config["max_rows_per_second"] = rows_per_second
+    place.source.save()
 
 
 def _lost(stream: Stream, sign: signal.Signals, attempts: int = 0) -> tuple[Run, int]:

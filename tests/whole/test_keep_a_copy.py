@@ -5,12 +5,10 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import pytest
 
 from tests.whole.conftest import ROOT, WholeHub, manage, started, stopped
 
@@ -30,29 +28,20 @@ agency: [{code: dot, name: Transport}, {code: ops, name: Operations}]
 client: [{agency: dot, name: app}, {agency: ops, name: app}]
 source: [{key: files, agency: dot, kind: file, config: {url: "file://FOLDER/"}}]
 dataset:
-- key: dot.trips
-  title: Trips
+- key: dot.journeys
+  title: Journeys
   primary_key: [站, id]
   sensitivity: public
   field: [FIELDS]
-stream: [{key: trips, source: files, dataset: dot.trips, select: {path: trips.csv}}]
+stream: [{key: journeys, source: files, dataset: dot.journeys, select: {path: journeys.csv}}]
 """
 POLICIES = (
-    {"target": "dot.trips", "effect": "prohibit", "filter": "id > 30"},
-    {"target": "dot.trips", "effect": "prohibit", "filter": "站 = 'b'", "party": "agency:ops"},
-    {"target": "dot.trips#pilot", "access": "hash"},
-    {"target": "dot.trips#paid", "access": {"kind": "round", "to": 10}},
-    {"target": "dot.trips#at", "access": "hidden"},
+    {"target": "dot.journeys", "effect": "prohibit", "filter": "id > 30"},
+    {"target": "dot.journeys", "effect": "prohibit", "filter": "站 = 'b'", "party": "agency:ops"},
+    {"target": "dot.journeys#pilot", "access": "hash"},
+    {"target": "dot.journeys#paid", "access": {"kind": "round", "to": 10}},
+    {"target": "dot.journeys#at", "access": "hidden"},
 )
-
-
-@pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeHub]:
-    folder = tmp_path_factory.mktemp("copied")
-    (folder / "files").mkdir()
-    running = started(folder / "hub", HUB_FILE_ROOTS=str(folder / "files"))
-    yield running
-    stopped(running)
 
 
 def test_copy_is_equal_after_loads_and_changes_of_policy(hub: WholeHub, tmp_path: Path) -> None:
@@ -78,9 +67,8 @@ def test_copy_begins_again_where_its_position_is_unknown(hub: WholeHub, tmp_path
     _load(hub, random.Random(2))
     assert _kept(hub, token, copy) == _read(hub, token)
 
-    stopped(hub)
     restored = hub.folder.parent / "restored"
-    manage(restored, "restore", str(tmp_path / "backup"))
+    assert "is restored" in manage(restored, "restore", str(tmp_path / "backup")).stdout
     again = started(restored, HUB_FILE_ROOTS=str(_files(hub)))
     try:
         _load(again, random.Random(3))
@@ -106,8 +94,8 @@ def _load(hub: WholeHub, draw: random.Random) -> None:
             cells = [id, station, draw.choice(["-7", "1.50", "12345678901234567890.25"]), draw.choice([0.1, 2.5e30])]
             cells += [f"2020-01-0{draw.randint(1, 3)}T05:00:00Z", "2020-02-29", draw.choice(["true", "false"])]
             lines.append(",".join(map(str, [*cells, draw.choice(["Ann", "O'Hara", "李"])])))
-    (_files(hub) / "trips.csv").write_text("\n".join(lines) + "\n")
-    hub.manage("sync", "trips", "--wait")
+    (_files(hub) / "journeys.csv").write_text("\n".join(lines) + "\n")
+    hub.manage("sync", "journeys", "--wait")
 
 
 def _rule(draw: random.Random) -> dict[str, Any]:
@@ -118,7 +106,7 @@ def _rule(draw: random.Random) -> dict[str, Any]:
 
 def _kept(hub: WholeHub, token: str, copy: Path) -> list[dict[str, Any]]:
     """The copy after the script has run, by key."""
-    argv = [sys.executable, str(SCRIPT), hub.url, "dot.trips", str(copy)]
+    argv = [sys.executable, str(SCRIPT), hub.url, "dot.journeys", str(copy)]
     done = subprocess.run(
         argv, env={**os.environ, "HUB_TOKEN": token}, capture_output=True, text=True, check=False, timeout=120
     )
@@ -131,5 +119,5 @@ def _kept(hub: WholeHub, token: str, copy: Path) -> list[dict[str, Any]]:
 
 
 def _read(hub: WholeHub, token: str) -> list[dict[str, Any]]:
-    rows = hub.get("/datasets/dot.trips/rows", token, limit="10000", numbers="string").json()["data"]
+    rows = hub.get("/datasets/dot.journeys/rows", token, limit="10000", numbers="string").json()["data"]
     return sorted(rows, key=lambda row: (row["站"], int(row["id"])))
