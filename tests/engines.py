@@ -19,7 +19,7 @@ from hub.local import connection, postgres, valkey
 
 _NO_CARE = {"fsync": "off", "full_page_writes": "off"}
 """What only a machine that loses its power would miss; whoever kills PostgreSQL finds all that was committed."""
-_FASTER = {**_NO_CARE, "synchronous_commit": "off", "max_connections": "200"}
+_FASTER = {**_NO_CARE, "synchronous_commit": "off", "max_connections": "200", "log_line_prefix": "%m [%p] %d "}
 _stops: list[Callable[[], object]] = []
 
 

@@ -1,6 +1,7 @@
 """What cannot be answered is refused with a code and its place, at once, and no log holds what was asked."""
 
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client as Browser
 
 from hub.catalog.models import Dataset
@@ -110,13 +112,15 @@ CASES = [pytest.param(route, wrong, id=f"{route} {wrong.name}") for route, ws in
 
 @pytest.fixture
 def logged(caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
-    """All that the hub and its database have written down since the test began."""
+    """All that the hub and its database have written down since the test began; others share the server."""
     before = {log: log.stat().st_size for log in _database_logs()}
     caplog.set_level(logging.INFO)
 
     def text() -> str:
-        written = (log.read_bytes()[before.get(log, 0) :].decode(errors="replace") for log in _database_logs())
-        return "".join((*(record.getMessage() for record in caplog.records), *written))
+        written = "".join(log.read_bytes()[before.get(log, 0) :].decode(errors="replace") for log in _database_logs())
+        entries = re.split(r"(?m)^(?=\d{4}-\d{2}-\d{2} )", written)
+        own = f"] {connection.settings_dict['NAME']} "
+        return "".join((*(record.getMessage() for record in caplog.records), *(one for one in entries if own in one)))
 
     return text
 

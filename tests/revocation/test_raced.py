@@ -19,7 +19,7 @@ from tests.whole.conftest import ROOT, environment, started, stopped
 
 ROUNDS = 12 if os.environ.get("HUB_PROOF") == "long" else 1
 _ROWS = 600
-_LONG_ROWS = 150_000
+_LONG_ROWS = 400_000
 _CUT_SECONDS = 5.0
 _CURL_PARTIAL_FILE = 18
 Act = Callable[[], object]

@@ -10,7 +10,7 @@ from threading import Event, Thread
 import httpx
 import pytest
 
-from tests.connectors.hostile.files import FILES
+from tests.connectors.hostile.files import FILES, HostileFile
 
 from .conftest import WholeHub, started, stopped
 
@@ -58,16 +58,8 @@ HOSTILE = """
 key = "dot.h{n}"
 title = "H{n}"
 sensitivity = "public"
-primary_key = ["id"]
-[[dataset.field]]
-name = "id"
-type = "integer"
-[[dataset.field]]
-name = "name"
-type = "string"
-[[dataset.field]]
-name = "at"
-type = "datetime"
+primary_key = {key}
+{fields}
 [[stream]]
 key = "h{n}"
 source = "files"
@@ -87,12 +79,17 @@ def hub(tmp_path: Path) -> Iterator[WholeHub]:
         hostile.put(files / str(number))
     running = started(tmp_path / "hub", HUB_FILE_ROOTS=str(files), HUB_RATE_LIMITS="off")
     manifest = tmp_path / "hub.toml"
-    streams = (HOSTILE.format(n=number, name=hostile.name) for number, hostile in enumerate(HOSTILES))
-    manifest.write_text(GOOD.format(folder=files) + "".join(streams))
+    manifest.write_text(GOOD.format(folder=files) + "".join(map(_declared, range(len(HOSTILES)), HOSTILES)))
     running.manage("apply", str(manifest))
     yield running
     stopped(running)
     shutil.rmtree(files)
+
+
+def _declared(number: int, hostile: HostileFile) -> str:
+    fields = "".join(f'[[dataset.field]]\nname = "{one["name"]}"\ntype = "{one["type"]}"\n' for one in hostile.fields)
+    key = ["id"] if any(one["name"] == "id" for one in hostile.fields) else []
+    return HOSTILE.format(n=number, name=hostile.name, key=key, fields=fields)
 
 
 @pytest.mark.timeout(600)

@@ -103,7 +103,7 @@ def _run(hub: WholeHub, token: str, key: str) -> dict[str, object]:
 
 
 def _wait_for_stage(hub: WholeHub, token: str, key: str) -> None:
-    until = time.monotonic() + 30
+    until = time.monotonic() + 90
     while _run(hub, token, key)["status"] == "queued":
         assert time.monotonic() < until
         time.sleep(0.02)

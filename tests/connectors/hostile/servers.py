@@ -69,6 +69,16 @@ def _swollen(asked: Asked) -> Reply:
     return Reply(_packed_zeros(), type="text/csv", headers={"Content-Encoding": "gzip"})
 
 
+def _ready_to_swell(running: Callable[[Path], Any]) -> Callable[[Path], Any]:
+    """The same server with its answer at hand: what it takes to pack it is no drip."""
+
+    def ready(folder: Path) -> Any:
+        _packed_zeros()
+        return running(folder)
+
+    return ready
+
+
 @contextmanager
 def _dripping(folder: Path) -> Iterator[Asking]:
     """A byte every tenth of a second, and it goes on like that."""
@@ -136,8 +146,8 @@ SERVERS = [
                   _http(lambda asked: Reply(b'[{"id": 1, "name": "n", "at": null}]',
                                             headers={"Link": '</next>; rel="next"'}), paging={"kind": "link"})),
     HostileServer("slow drip", "source-drips", _dripping),
-    HostileServer("swollen answer", "source-too-large", _http(_swollen)),
-    HostileServer("swollen file", "source-too-large", _http(_swollen, "file", {"path": "a.csv"})),
+    HostileServer("swollen answer", "source-too-large", _ready_to_swell(_http(_swollen))),
+    HostileServer("swollen file", "source-too-large", _ready_to_swell(_http(_swollen, "file", {"path": "a.csv"}))),
     HostileServer("answer of empty lists", "source-too-large", _http(lambda asked: Reply(_LISTS))),
     HostileServer("answer without end to its depth", "source-not-json", _http(lambda asked: Reply(b"[" * (1 << 20)))),
     HostileServer("rogue MySQL", "source-hostile", _rogue_mysql),

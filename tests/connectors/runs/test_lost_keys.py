@@ -138,9 +138,8 @@ def test_empty_answer_has_lost_no_key(api: Api) -> None:
     assert (run.status, run.deleted) == ("succeeded", 2)
 
 
+@pytest.mark.parametrize("api", ["rest"], indirect=True)  # a file has no cursor
 def test_part_since_the_last_time_may_lack_a_key_unless_another_has_come(api: Api) -> None:
-    if api.stream.source.kind != "rest":
-        pytest.skip("a file has no cursor")
     edit_stream(actor=HUB, stream=api.stream, mode="merge", cursor="at")
     assert api.run(OLD).status == "succeeded"
 
