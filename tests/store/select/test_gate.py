@@ -18,6 +18,7 @@ from hub.store.select.gate import (
     opening,
     still_open,
     streamed,
+    unrecorded,
 )
 from hub.store.select.relation import Order, Selection, Shown, csv_row, rows_sql
 from hub.store.sql import Sql
@@ -115,6 +116,17 @@ def test_a_page_of_any_other_statement_tells_the_same(ask: Ask, view: Selection)
     assert [(who, details["rows"]) for *who, details in _events(ask)] == [([*_who("rows.read")], n) for n in (3, 4)]
 
 
+def test_a_page_whose_event_follows_tells_the_same_and_leaves_none(ask: Ask, view: Selection) -> None:
+    without = replace(HELD, token=None)
+
+    assert ask(unrecorded(HELD, view, csv_row(view.fields), 0)) == [(VERSION, True, "0,1,2", 4, ["2"], 8)]
+    assert ask(unrecorded(without, view, csv_row(view.fields), None)) == [(VERSION, True, "0,1,2", 4, ["2"], None)]
+    ask("DELETE FROM accounts_token")
+    assert ask(unrecorded(HELD, view, csv_row(view.fields), 0)) == []
+    assert ask(unrecorded(without, view, csv_row(view.fields), 0)) == [(VERSION, True, "0,1,2", 4, ["2"], 8)]
+    assert _events(ask) == []
+
+
 def test_a_page_leaves_the_event_of_what_was_shown(ask: Ask, page: Callable[..., Any]) -> None:
     page()
 
@@ -134,6 +146,7 @@ def test_a_void_pass_gives_no_row_and_leaves_no_event(
     ask(VOID[void])
 
     assert page(count_to=0) == []
+    assert ask(unrecorded(HELD, view, csv_row(view.fields), 0)) == []
     assert ask(audited_page(HELD, READING, rows_sql(view, csv_row(view.fields), PASSED), 3)) == []
     assert ask(opening(HELD, READING)) == []
     assert ask(streamed(HELD, view, csv_row(view.fields))) == []
