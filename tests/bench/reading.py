@@ -215,6 +215,7 @@ def _plain(data: Path, table: str) -> Iterator[tuple[str, int]]:
     """Plain DRF on the hub's web server; its address and its process."""
     port = free_port()
     argv = ["granian", "--interface", "wsgi", "--workers", "2", "--port", str(port), "--log-level", "error"]
+    argv += ["--blocking-threads", str(CLIENTS // 2), "--blocking-threads-idle-timeout", "600"]  # each has a connection
     served = subprocess.Popen(
         [sys.executable, "-m", *argv, "tests.bench.listing:application"],
         env=environment(HUB_DATA=str(data), BENCH_TABLE=table),
