@@ -16,6 +16,7 @@ from django.urls import get_resolver  # noqa: E402
 
 from hub.api.entrance import answer_program  # noqa: E402
 from hub.api.middleware import is_program  # noqa: E402
+from hub.waiting import is_within  # noqa: E402
 
 
 class Handler(WSGIHandler):
@@ -27,8 +28,9 @@ class Handler(WSGIHandler):
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         if not is_program(environ):
             return super().__call__(environ, start_response)
-        for connection in connections.all(initialized_only=True):
-            connection.close_if_unusable_or_obsolete()
+        if not is_within():  # where no such connection is used
+            for connection in connections.all(initialized_only=True):
+                connection.close_if_unusable_or_obsolete()
         response: Any = answer_program(WSGIRequest(environ))
         start_response(f"{response.status_code} {responses[response.status_code]}", list(response.headers.items()))
         return response if response.streaming else (response.content,)
