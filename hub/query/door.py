@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from uuid import UUID, uuid4
@@ -16,12 +17,16 @@ from hub.errors import Forbidden, Invalid, NotFound, Unauthenticated, Unavailabl
 from hub.query import cursor, wishes
 from hub.query.callers import renewed
 from hub.query.costs import check_cost, note_time
+from hub.query.formats.text import csv_head, csv_lines, ndjson_lines
 from hub.query.params import AggregateQuery, RowsQuery
 from hub.query.statements import ESTIMATED, read_page
 from hub.query.views import View, kept_view, open_view, pass_of
-from hub.store.connection import serve, serve_stream
-from hub.store.select.gate import MAX_PAGE, Reading, closing, opening, still_open, streamed
-from hub.store.select.relation import Selection, csv_row, json_row
+from hub.store.connection import serve
+from hub.store.copying import TableGone, serve_snapshot
+from hub.store.select.copied import csv_copy, json_copy
+from hub.store.select.gate import MAX_PAGE, Reading, closing, gate_sql, opening, still_open
+from hub.store.select.relation import Selection
+from hub.store.sql import Sql
 from hub.waiting import aside, leave_loop
 from policies.facts import Mode
 
@@ -204,22 +209,22 @@ def _chunks(
     view: View, query: RowsQuery, selection: Selection, reading: Reading, count: Callable[[int], None]
 ) -> Iterator[bytes]:
     """The encoded rows. Whatever ends the stream, its closing event says how many rows went out and why it ended."""
-    row, end, head = _form(query, selection)
+    written = csv_lines if query.format == "csv" else ndjson_lines
     sent, outcome = 0, "broken off"
     try:
-        yield head
+        yield csv_head(field.name for field in selection.fields) if query.format == "csv" else b""
         for _ in range(_ATTEMPTS):
-            with serve_stream(streamed(pass_of(view), selection, row)) as rows:
-                if serve(still_open(pass_of(view), pointer=True)) is not None:
+            with suppress(TableGone), serve_snapshot() as snapshot:
+                if snapshot.row(gate_sql(pass_of(view))) is not None:
                     watch = Watch(view)
-                    for chunk in rows:
+                    for rows in snapshot.copied(_copy(query, selection)):
                         watch.look_again()
-                        sent += len(chunk)
-                        count(len(chunk))
-                        yield (end.join([text for (text,) in chunk]) + end).encode()
+                        sent += len(rows)
+                        count(len(rows))
+                        yield written(rows)
                     outcome = "complete"
                     return
-            view = _renewed(view)  # the pass was void when the rows were asked for: the cursor gives none
+            view = _renewed(view)  # the pass was void, or the rows had moved, before there was any of them
             selection = wishes.select(view, query)
         raise unsettled()
     except (Forbidden, NotFound, Unauthenticated):
@@ -238,12 +243,10 @@ def _renewed(view: View) -> View:
     return renewed
 
 
-def _form(query: RowsQuery, selection: Selection) -> tuple[str, str, bytes]:
-    """How a row is written, what ends it, and what stands before the first."""
+def _copy(query: RowsQuery, selection: Selection) -> Sql:
     if query.format == "csv":
-        names = ",".join(field.name for field in selection.fields)
-        return csv_row(selection.fields, safe=query.csv_safe), "\r\n", f"{names}\r\n".encode()
-    return json_row(selection.fields, numbers_as_strings=query.numbers_as_strings), "\n", b""
+        return csv_copy(selection, safe=query.csv_safe)
+    return json_copy(selection, numbers_as_strings=query.numbers_as_strings)
 
 
 class Watch:

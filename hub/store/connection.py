@@ -1,21 +1,16 @@
 """Cursors on dataset rows: the owner's, which loads, and the serving role's, which may only read."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 
-from django.db import ProgrammingError, connections, transaction
+from django.db import ProgrammingError, connections
 from django.db.backends.utils import CursorWrapper
 from psycopg2 import Error, errors
-from psycopg2.extensions import cursor as Cursor
 
 from hub.store.sql import Sql
 from hub.store.wires import WireCursor, wire_cursor
 from hub.waiting import is_within
-
-_FIRST_CHUNK = 250
-_MAX_CHUNK = 2000
-_CHUNK_CHARACTERS = 4 << 20
 
 
 def canceller() -> Callable[[], None]:
@@ -57,28 +52,3 @@ def answer_of(cursor: CursorWrapper | WireCursor, execute: Callable[[], object])
         raise
     row: tuple[Any, ...] | None = cursor.fetchone()
     return row
-
-
-@contextmanager
-def serve_stream(statement: Sql) -> Iterator["Stream"]:
-    """``statement`` read through a server-side cursor; further statements may run beside it on the same connection."""
-    connection = connections["serving"]
-    with transaction.atomic(using="serving"):
-        connection.ensure_connection()
-        with connection.connection.cursor(name="rows") as cursor:
-            cursor.execute(statement.text, statement.params)
-            yield Stream(cursor)
-
-
-class Stream:
-    """Chunks of rows from a cursor that is open on the server: many short ones at once, but few that are long."""
-
-    def __init__(self, cursor: Cursor) -> None:
-        self._cursor = cursor
-
-    def __iter__(self) -> Iterator[list[tuple[Any, ...]]]:
-        count = _FIRST_CHUNK
-        while rows := self._cursor.fetchmany(count):
-            yield rows
-            longest = max(len(row[0]) for row in rows)
-            count = max(1, min(2 * count, _MAX_CHUNK, _CHUNK_CHARACTERS // max(1, longest)))

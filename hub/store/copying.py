@@ -1,5 +1,6 @@
 """Whole views as of one moment: read by ``COPY`` as the serving role, on a connection of their own."""
 
+import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from queue import Empty, Full, Queue
@@ -12,8 +13,12 @@ from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ
 
 from hub.store.sql import Sql
 
+_FIRST_BYTES: Final = 1 << 14
 _CHUNK_BYTES: Final = 1 << 19
+"""The first chunk is small, so that it comes at once; each is twice as large as the one before, up to this."""
 _CHUNKS_AHEAD: Final = 2
+_PATIENCE: Final = 60.0
+"""Seconds for which a reader that takes nothing may hold the database up."""
 _LONGEST: Final = "1h"
 """How long a view may take to be written down; meanwhile the reader asks whether it may go on."""
 
@@ -32,7 +37,10 @@ class Snapshot:
             return row
 
     def copied(self, statement: Sql) -> Generator[list[bytes], None, None]:
-        """The lines of a ``COPY … TO STDOUT``, some at a time; the database works ahead while they are used."""
+        """The lines of a ``COPY … TO STDOUT``, some at a time; the database works ahead while they are used.
+
+        Raises ``TimeoutError``, and closes the connection, where no more were taken for a minute.
+        """
         copy = _Copy(self._connection, statement)
         copy.start()
         try:
@@ -76,7 +84,7 @@ class _Copy(Thread):
         self._ready: Queue[list[bytes] | None] = Queue(_CHUNKS_AHEAD)
         self._stopping = Event()
         self._lines: list[bytes] = []
-        self._size = 0
+        self._size, self._enough = 0, _FIRST_BYTES
         self._error: Exception | None = None
 
     def run(self) -> None:
@@ -88,6 +96,7 @@ class _Copy(Thread):
                 self._put(self._lines)
         except Exception as error:  # told to the reader, in the reader's thread
             self._error = error
+            self._forget()
         finally:
             with suppress(_Stopped):
                 self._put(None)
@@ -95,9 +104,9 @@ class _Copy(Thread):
     def write(self, line: bytes) -> None:
         self._lines.append(line)
         self._size += len(line)
-        if self._size >= _CHUNK_BYTES:
+        if self._size >= self._enough:
             self._put(self._lines)
-            self._lines, self._size = [], 0
+            self._lines, self._size, self._enough = [], 0, min(2 * self._enough, _CHUNK_BYTES)
 
     def chunks(self) -> Iterator[list[bytes]]:
         while (lines := self._ready.get()) is not None:
@@ -111,16 +120,23 @@ class _Copy(Thread):
         if self.is_alive():
             with suppress(Error):
                 self._connection.cancel()
-        with suppress(Empty):
-            while True:
-                self._ready.get_nowait()
+        self._forget()
         self.join()
 
     def _put(self, lines: list[bytes] | None) -> None:
+        until = time.monotonic() + _PATIENCE
         while not self._stopping.is_set():
             with suppress(Full):
                 return self._ready.put(lines, timeout=0.2)
+            if time.monotonic() > until:
+                self._connection.close()
+                raise TimeoutError(f"The reader took no rows for {_PATIENCE:.0f} s.")
         raise _Stopped
+
+    def _forget(self) -> None:
+        with suppress(Empty):
+            while True:
+                self._ready.get_nowait()
 
 
 class _Stopped(Exception):

@@ -33,8 +33,25 @@ def prepare(rows: int, large: int) -> dict[str, Any]:
         "table": table,
         "lookup": f"\\set id random(1, {rows})\n{re.sub(r'4711', ':id', lookup)}",
         "page": page,
+        "copy": _copy(caller),
         "aggregate": f"SELECT c12, count(*), sum(c10) FROM {table} GROUP BY c12 ORDER BY c12",
     }
+
+
+def _copy(caller: Any) -> str:
+    """The statement of a stream of CSV with its values in place."""
+    from django.db import connections
+
+    from hub.query import wishes
+    from hub.query.params import parse_rows_query
+    from hub.query.views import open_view
+    from hub.store.select.copied import csv_copy
+
+    query = parse_rows_query({"f": ["csv"], "limit": ["all"]})
+    statement = csv_copy(wishes.select(open_view(caller, "dot.big"), query))
+    with connections["serving"].cursor() as cursor:
+        text: str = cursor.mogrify(statement.text, statement.params).decode()
+        return text
 
 
 def _final(caller: Any, params: dict[str, Sequence[str]]) -> str:

@@ -81,6 +81,7 @@ def bench() -> None:
                 setting = Setting(hub.url, plain, made["token"], made, *servers)
                 _bench_rate(setting, "lookup", "lookups by key", _lookups(_PATHS.format("dot.big") + "/{}"), 0.35, 4)
                 _bench_rate(setting, "page", "pages of 100", lambda: _PATHS.format("dot.big"), 0.45, 5)
+            _bench_stream(setting)
             _bench_depth(setting)
             _bench_size(setting)
             _bench_aggregate(setting)
@@ -118,6 +119,37 @@ def _round(setting: Setting, url: str, web: int, paths: Callable[[], str], secon
     answered = ask(url, setting.token, paths, CLIENTS, seconds)
     after = spent(web), spent(setting.database)
     return Round(answered, *((end - begin) * 1e3 / max(1, len(answered.times)) for begin, end in zip(before, after)))
+
+
+def _bench_stream(setting: Setting) -> None:
+    """All rows as CSV over HTTP, beside ``COPY`` of the same rows by psql."""
+    ours, firsts, theirs = [], [], []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        firsts.append(_received(setting, f"{_PATHS.format('dot.big')}?f=csv&limit=all") - began)
+        ours.append(time.perf_counter() - began)
+        began = time.perf_counter()
+        copied = postgres.run("psql", "-q", "-o", os.devnull, "-c", setting.statements["copy"], connection.DATABASE)
+        assert copied.returncode == 0, copied.stderr
+        theirs.append(time.perf_counter() - began)
+    took, beside, first = statistics.median(ours), statistics.median(theirs), statistics.median(firsts)
+    print(
+        f"{'all rows as CSV':28} {took:6.2f} s   {took / beside:4.2f} x COPY {beside:.2f} s (at most 1.5 x)"
+        f"  first rows after {first * 1e3:.0f} ms (at most 100 ms)"
+    )
+
+
+def _received(setting: Setting, path: str) -> float:
+    """When the first rows came; returns once all have come."""
+    link = http.client.HTTPConnection(urlsplit(setting.url).netloc)
+    link.request("GET", path, headers={"Authorization": f"Bearer {setting.token}"})
+    answer = link.getresponse()
+    assert answer.status == 200, answer.read()
+    buffer, first = bytearray(1 << 18), 0.0
+    while answer.readinto(buffer):
+        first = first or time.perf_counter()
+    link.close()
+    return first
 
 
 def _bench_depth(setting: Setting) -> None:

@@ -91,7 +91,7 @@ def test_a_small_table_is_read_in_any_way(flights: Dataset, read: Read, settings
 
 
 def test_the_whole_is_streamed_in_its_natural_order_and_in_no_other(
-    flights: Dataset, ops: Callable[[], Caller]
+    flights: Dataset, ops: Callable[[], Caller], transactional_db: None
 ) -> None:
     whole = parse_rows_query({"limit": ["all"], "f": ["ndjson"], "filter": ["flight = 3"]})
     stream = door.stream_rows(ops(), "dot.flights", whole)

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from hub.store.select.relation import Selection, Shown, count_sql, json_row, view_sql
-from hub.store.select.values import plain_text
+from hub.store.select.values import csv_cell
 from hub.store.sql import Sql
 
 
-def csv_copy(selection: Selection) -> Sql:
-    r"""The exact text of the CSV; lines end in ``\n``. What COPY writes by itself is left to it, which is faster."""
-    cells = [_csv_cell(f"f{i}", field) for i, field in enumerate(selection.fields)]
+def csv_copy(selection: Selection, *, safe: bool = False) -> Sql:
+    r"""The exact text of the CSV, but that lines end in ``\n``; ``safe`` keeps spreadsheets from running a text."""
+    cells = [csv_cell(f"f{i}", field.type, safe=safe) for i, field in enumerate(selection.fields)]
     return _copied(cells, selection, "csv")
 
 
@@ -18,9 +18,9 @@ def cells_copy(selection: Selection) -> Sql:
     return _copied([f"f{i}" for i in range(len(selection.fields))], selection, "csv")
 
 
-def json_copy(selection: Selection) -> Sql:
+def json_copy(selection: Selection, *, numbers_as_strings: bool = False) -> Sql:
     """A JSON object a line, its backslashes doubled."""
-    return _copied([json_row(selection.fields)], selection, "text")
+    return _copied([json_row(selection.fields, numbers_as_strings=numbers_as_strings)], selection, "text")
 
 
 def extents_sql(selection: Selection) -> Sql | None:
@@ -44,10 +44,6 @@ def measured(fields: Sequence[Shown]) -> list[int]:
 def rows_beyond(selection: Selection, most: int) -> Sql:
     """Whether the view has more than ``most`` rows."""
     return Sql("SELECT %s < (", (most,)) + count_sql(selection, most + 1) + ")"
-
-
-def _csv_cell(cell: str, field: Shown) -> str:
-    return plain_text(cell, field.type) if field.type in {"boolean", "datetime"} else cell
 
 
 def _copied(cells: Sequence[str], selection: Selection, form: str) -> Sql:

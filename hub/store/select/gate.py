@@ -129,20 +129,6 @@ def opening(held: Pass, reading: Reading) -> Sql:
     return bound(text + ") SELECT version FROM gate", given(held, reading))
 
 
-def streamed(held: Pass, selection: Selection, row: str) -> Sql:
-    """The texts of a stream's rows, alone: a position of each takes as long to make and to read as the row.
-
-    None when the pass is void at this statement, which ``still_open`` then tells.
-    """
-    return (
-        "WITH gate AS MATERIALIZED ("
-        + gate_sql(held)
-        + ") SELECT row FROM ("
-        + rows_sql(selection, row, PASSED)
-        + ") s"
-    )
-
-
 def still_open(held: Pass, *, pointer: bool = False) -> Sql:
     """Answers one row while the pass holds; whatever the ``pointer``: a stream goes on over the rows it began with."""
     return "SELECT true FROM (" + gate_sql(held, pointer=pointer) + ") gate"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from hub.predicates import FieldType
-from hub.store.select.values import csv_text, json_key, json_text
+from hub.store.select.values import json_key, json_text
 from hub.store.sql import Slot, Sql, join
 
 SORTABLE: frozenset[FieldType] = frozenset(
@@ -69,11 +69,6 @@ def json_row(fields: Sequence[Shown], *, numbers_as_strings: bool = False) -> st
         for i, field in enumerate(fields)
     ]
     return "'{' || " + " || ',' || ".join(pairs) + " || '}'" if pairs else "'{}'"
-
-
-def csv_row(fields: Sequence[Shown], *, safe: bool = False) -> str:
-    """A row as a line of CSV without its end."""
-    return " || ',' || ".join(csv_text(f"f{i}", field.type, safe=safe) for i, field in enumerate(fields))
 
 
 def rows_sql(selection: Selection, row: str, *gate: Sql) -> Sql:

@@ -110,15 +110,15 @@ def json_text(expression: str, type_: FieldType, *, numbers_as_strings: bool = F
     return f"coalesce('\"' || {plain_text(expression, type_)} || '\"', 'null')"
 
 
-def csv_text(expression: str, type_: FieldType, *, safe: bool = False) -> str:
-    """The cell as RFC 4180 has it; an empty string is two quotes, null is nothing."""
-    text = plain_text(expression, type_)
-    if type_ not in {"string", "json", "geometry"}:
-        return f"coalesce({text}, '')"
-    if safe:
-        text = f"CASE WHEN ({text}) ~ '^[=+@\\t\\r-]' THEN '''' || ({text}) ELSE {text} END"
-    quoted = f"'\"' || replace({text}, '\"', '\"\"') || '\"'"
-    return f"coalesce(CASE WHEN ({text}) = '' OR ({text}) ~ '[\",\\r\\n]' THEN {quoted} ELSE {text} END, '')"
+def csv_cell(expression: str, type_: FieldType, *, safe: bool = False) -> str:
+    """The cell as COPY takes it, which puts into quotes what has to be; what COPY writes by itself is left to it."""
+    match type_:
+        case "boolean" | "datetime":
+            return plain_text(expression, type_)
+        case "string" | "json" | "geometry" if safe:
+            text = plain_text(expression, type_)
+            return f"CASE WHEN ({text}) ~ '^[=+@\\t\\r-]' THEN '''' || ({text}) ELSE {text} END"
+    return expression
 
 
 def json_key(name: str) -> str:

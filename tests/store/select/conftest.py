@@ -1,7 +1,8 @@
 """Statements on temporary tables of a bare database: no hub is set up, so that each is asked in no time."""
 
+import io
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
@@ -11,11 +12,14 @@ from psycopg2.extensions import connection as Connection
 
 from hub.local.connection import database_url
 from hub.predicates import FieldType
+from hub.store.select.relation import Shown
+from hub.store.select.values import plain_text
 from hub.store.sql import Sql
 from hub.store.tables import PHYSICAL_TYPES
 from tests.proofs.values import VALUES
 
 Ask = Callable[[Sql | str], list[tuple[Any, ...]]]
+Copied = Callable[[Sql], str]
 Row = Mapping[FieldType, Any]
 
 ROWS: tuple[Row, ...] = tuple(dict(zip(VALUES, cells)) for cells in zip_longest(*VALUES.values(), (None,) * 15))
@@ -35,6 +39,25 @@ def ask(database: Connection) -> Iterator[Ask]:
     """Run a statement; answers its rows. What it changed is undone after the test."""
     yield lambda sql: _run(database, sql)
     database.rollback()
+
+
+@pytest.fixture
+def copied(database: Connection) -> Iterator[Copied]:
+    """Run a ``COPY … TO STDOUT``; answers its text."""
+
+    def copied(sql: Sql) -> str:
+        out = io.StringIO()
+        with database.cursor() as cursor:
+            cursor.copy_expert(cursor.mogrify(sql.text, sql.params), out)
+        return out.getvalue()
+
+    yield copied
+    database.rollback()
+
+
+def plain_row(fields: Sequence[Shown]) -> str:
+    """A row as the texts of its cells, with commas between."""
+    return " || ',' || ".join(plain_text(f"f{i}", field.type) for i, field in enumerate(fields))
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,13 @@
-"""Each access shows each value as the policy says, in JSON and in CSV, whatever the session's time zone."""
+"""Each access shows each value as the policy says, in JSON, whatever the session's time zone."""
 
 import json
-import re
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from hub.predicates import FIELD_TYPES, FieldType
-from hub.store.select.values import Masked, csv_text, json_key, json_text, plain_text, seen
+from hub.store.select.values import Masked, json_key, json_text, plain_text, seen
 from hub.store.sql import Sql
 from policies.access import Access, seen_type
 from policies.facts import FieldFacts
@@ -98,33 +97,6 @@ def test_json_writes_each_type_in_its_own_form(ask: Ask, cells: str, type_: Fiel
             )
 
 
-@pytest.mark.parametrize("type_", FIELD_TYPES)
-def test_csv_writes_each_type_as_rfc_4180_has_it(ask: Ask, cells: str, type_: FieldType) -> None:
-    text = csv_text(f'"{type_}"', type_)
-
-    found = ask(f"SELECT {text} FROM {cells} ORDER BY n")
-
-    for row, (written,) in zip(ROWS, found, strict=True):
-        value = None if row[type_] is None else plain(row[type_], type_)
-        assert written == _csv(value)
-
-
-@pytest.mark.parametrize(
-    "value", ["=1", "+1", "-1", "@x", "\tx", "\rx", "a=1", "", " =1", None, "-", 'x"', "a,b", "a\nb"]
-)
-def test_a_text_that_a_spreadsheet_would_run_begins_with_an_apostrophe(ask: Ask, value: str | None) -> None:
-    safe, usual = csv_text("cell", "string", safe=True), csv_text("cell", "string")
-
-    found = ask(Sql(f"SELECT {safe}, {usual} FROM (SELECT %s::text AS cell) v", (value,)))
-
-    is_run = re.match(r"[=+@\t\r-]", value or "") is not None
-    assert found == [(_csv(f"'{value}" if is_run else value), _csv(value))]
-
-
-def test_a_number_is_no_formula(ask: Ask) -> None:
-    assert ask(f"SELECT {csv_text('(-1)', 'integer', safe=True)}") == [("-1",)]
-
-
 def test_trailing_zeros_go_from_decimals_alone_and_only_where_asked(ask: Ask) -> None:
     def told(value: str, type_: FieldType, **how: bool) -> str:
         return ask(f"SELECT {plain_text(value, type_, **how)}")[0][0]
@@ -154,10 +126,3 @@ def _json(shown: Sql, access: Access, type_: FieldType) -> Sql:
 def _same(value: Any) -> Any:
     """Where a number is written 25 or 25.0 makes no difference; true is no number."""
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _csv(value: str | None) -> str:
-    if value is None:
-        return ""
-    is_quoted = value == "" or not {'"', ",", "\r", "\n"}.isdisjoint(value)
-    return '"' + value.replace('"', '""') + '"' if is_quoted else value
