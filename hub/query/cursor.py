@@ -18,13 +18,14 @@ from hub.errors import Invalid
 
 LIFETIME_SECONDS = 24 * 3600
 _NONCE: Final = 12
+_MARK: Final = "cur_"
 
 
 def seal(position: tuple[str | None, ...], binding: str) -> str:
     """The opaque form of a page's end; ``binding`` names caller, query and decision."""
     body, nonce = json.dumps([int(time.time()), *position], ensure_ascii=False).encode(), os.urandom(_NONCE)
     sealed = _cipher(binding).encrypt(nonce, body, None)
-    return base64.urlsafe_b64encode(nonce + sealed).decode().rstrip("=")
+    return _MARK + base64.urlsafe_b64encode(nonce + sealed).decode().rstrip("=")
 
 
 def unseal(cursor: str, binding: str, lifetime: int | None = LIFETIME_SECONDS) -> tuple[str | None, ...]:
@@ -33,8 +34,8 @@ def unseal(cursor: str, binding: str, lifetime: int | None = LIFETIME_SECONDS) -
     Raises ``Invalid`` (``cursor-invalid``) for any other binding.
     """
     try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        opened = base64.b64decode(padded, altchars=b"-_", validate=True)
+        text = cursor.removeprefix(_MARK)
+        opened = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         sealed_at, *position = json.loads(_cipher(binding).decrypt(opened[:_NONCE], opened[_NONCE:], None))
     except (InvalidTag, ValueError):
         raise _foreign() from None

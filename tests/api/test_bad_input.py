@@ -69,7 +69,7 @@ LIMITS = tuple(
 )
 CURSORS = tuple(
     Wrong(f"cursor {text[:6]!r}", {"cursor": text}, "", "cursor", "cursor-invalid")
-    for text in (MARK, "A" * 5000, "中\0", "gAAAAA==")
+    for text in (MARK, "A" * 5000, "中\0", "cur_", "cur_AAAA==", "cur_" + "A" * 80)
 )
 UNKNOWN = tuple(
     Wrong(f"{parameter} {name}", {parameter: f"{wish}{name}"}, parameter, name, "unknown-field")

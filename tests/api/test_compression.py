@@ -64,7 +64,9 @@ def test_best_liked_coding_is_taken(accepted: str, coding: str) -> None:
 
 @pytest.mark.parametrize("coding", ["gzip", "zstd"])
 @pytest.mark.parametrize("query", [{}, {"f": "csv", "limit": "all"}, {"f": "ndjson", "limit": "all"}])
-def test_rows_are_the_same_compressed(flights: Dataset, reader: Api, coding: str, query: dict[str, str]) -> None:
+def test_rows_are_the_same_compressed(
+    flights: Dataset, reader: Api, transactional_db: None, coding: str, query: dict[str, str]
+) -> None:
     fill(flights)
     plain = reader.get(ROWS, query)
     told = content(plain)

@@ -148,7 +148,9 @@ def test_data_package_reads_as_it_says(flights: Dataset, reader: Api, tmp_path: 
     assert report.tasks[0].stats["rows"] == ROWS
 
 
-def test_who_may_not_take_files_is_told_of_the_rows_alone(flights: Dataset, reader: Api) -> None:
+def test_who_may_not_take_files_is_told_of_the_rows_alone(
+    flights: Dataset, reader: Api, transactional_db: None
+) -> None:
     words = {"sharing_class": "conditional", "reason": "So", "conditions": "A purpose"}
     Dataset.objects.filter(pk=flights.pk).update(**words)
     rule(target="dot.flights", effect="permit", modes=["rows"])

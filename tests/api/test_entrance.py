@@ -17,7 +17,7 @@ from tests.api.conftest import Api
 pytestmark = pytest.mark.django_db(transaction=True)
 ROWS = "/api/v1/datasets/dot.flights/rows"
 Answered = tuple[int, dict[str, str], bytes]
-_DRAWN = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|gAAAA[-\w]+")
+_DRAWN = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|cur_[-\w]+")
 """Receipts and cursors, which are others each time."""
 
 

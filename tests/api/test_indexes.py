@@ -103,7 +103,7 @@ def test_too_many_indexes_are_refused(owner: Api, flights: Dataset) -> None:
     assert (answer.status_code, answer.json()["code"]) == (409, "too-many-indexes")
 
 
-def test_a_costly_read_is_told_so(reader: Api, flights: Dataset, settings: object) -> None:
+def test_a_costly_read_is_told_so(reader: Api, flights: Dataset, settings: object, transactional_db: None) -> None:
     settings.HUB_SCAN_ROWS = 10  # type: ignore[attr-defined]
 
     for path in ("rows?filter=delay > 3", "rows?sortby=at", "rows?count=exact", "aggregate?groupby=at"):

@@ -59,7 +59,9 @@ def test_every_route_of_data_is_limited_and_tells_what_is_left(
         ("rows?filter=id > 99", 0),
     ],
 )
-def test_rows_and_bytes_that_went_out_are_counted(reader: Api, flights: Dataset, path: str, rows: int) -> None:
+def test_rows_and_bytes_that_went_out_are_counted(
+    reader: Api, flights: Dataset, path: str, rows: int, transactional_db: None
+) -> None:
     address, _, query = path.partition("?")
     response = reader.get(f"{DATA}/{address}", dict(part.split("=", 1) for part in query.split("&")) if query else None)
     size = len(b"".join(response) if response.streaming else response.content)
@@ -93,7 +95,9 @@ def test_quota_of_rows_ends_the_day_and_says_when_the_next_begins(
     assert reader.get(f"{DATA}/rows").status_code == 200
 
 
-def test_reads_at_the_same_time_are_limited_until_one_ends(reader: Api, system: Api, flights: Dataset) -> None:
+def test_reads_at_the_same_time_are_limited_until_one_ends(
+    reader: Api, system: Api, flights: Dataset, transactional_db: None
+) -> None:
     limit(system, concurrent=1)
     stream = reader.get(f"{DATA}/rows", {"limit": "all", "f": "csv"})
 

@@ -53,7 +53,9 @@ def test_quota_of_a_day_holds_without_it_and_over_its_loss(
     assert refused["code"] == "quota-used-up"
 
 
-def test_concurrency_is_limited_without_it(reader: Api, system: Api, flights: Dataset, server: Server) -> None:
+def test_concurrency_is_limited_without_it(
+    reader: Api, system: Api, flights: Dataset, server: Server, transactional_db: None
+) -> None:
     limit(system, concurrent=1)
     server.kill()
     stream = reader.get(f"{DATA}/rows", {"limit": "all", "f": "csv"})

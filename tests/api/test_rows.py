@@ -88,7 +88,7 @@ def test_another_page_has_another_tag(reader: Api, flights: Dataset) -> None:
 
 @pytest.mark.parametrize(("ask", "expected"), [({"f": "csv"}, {}), ({}, {"Accept": "text/csv"})])
 def test_csv_streams_the_whole_view(
-    reader: Api, flights: Dataset, ask: dict[str, str], expected: dict[str, str]
+    reader: Api, flights: Dataset, transactional_db: None, ask: dict[str, str], expected: dict[str, str]
 ) -> None:
     response = reader.get("datasets/dot.flights/rows", {**ask, "limit": "all"}, **expected)
     lines = streamed(response).split("\r\n")
@@ -97,7 +97,9 @@ def test_csv_streams_the_whole_view(
     assert len(lines) == ROWS + 2
 
 
-def test_ndjson_streams_the_whole_view_and_is_recorded_twice(reader: Api, flights: Dataset) -> None:
+def test_ndjson_streams_the_whole_view_and_is_recorded_twice(
+    reader: Api, flights: Dataset, transactional_db: None
+) -> None:
     response = reader.get("datasets/dot.flights/rows", {"f": "ndjson", "limit": "all"})
     rows = [json.loads(line) for line in streamed(response).splitlines()]
     assert [row["id"] for row in rows] == list(range(1, ROWS + 1))
