@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 _QUERY_CANCELED = "57014"
 _DRIVER = connection.Database  # type: ignore[attr-defined]
 _LOST = (OperationalError, InterfaceError, _DRIVER.OperationalError, _DRIVER.InterfaceError)
-"""Server-side cursors raise the driver's own errors, past Django's."""
+"""What is copied raises the driver's own errors, past Django's."""
 
 
 class OutageMiddleware:
