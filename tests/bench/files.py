@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-ROWS = 1_000_000
+ROWS = int(os.environ.get("BENCH_ROWS", "1_000_000"))
 
 
 def bench() -> None:

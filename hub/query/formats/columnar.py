@@ -9,7 +9,7 @@ import pyarrow.parquet as parquet
 from hub.query.formats.base import Column
 from hub.query.formats.cells import CellReader
 
-_GROUP_BYTES = 4 << 20
+_GROUP_BYTES = 2 << 20
 """Bytes of cells from which a group of rows is written: what a reader takes in at once, and the writer holds."""
 _PAGES: Any = {"dictionary_pagesize_limit": 1 << 17, "data_page_size": 1 << 18}
 """Each column has pages of its own in memory; smaller ones make no larger files."""
