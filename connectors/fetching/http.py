@@ -203,18 +203,15 @@ def _origin(url: httpx.URL) -> tuple[str, str, int]:
 
 
 def _chunks(response: httpx.Response, max_bytes: int) -> Iterator[bytes]:
-    size, length = 0, response.headers.get("content-length", "")
-    announced = int(length) if length.isdecimal() else 0
+    size, announced = 0, response.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > max_bytes:
+        raise _too_large(response, max_bytes)
     try:
         for chunk in response.iter_bytes(_CHUNK):
             size += len(chunk)
             check_size(size, response.num_bytes_downloaded, place(response.url))
-            if max(size, announced) > max_bytes:
-                raise SourceMalformed(
-                    f"{place(response.url)} sent more than {max_bytes >> 20} MiB.",
-                    code="source-too-large",
-                    hint="Ask for less at a time: smaller pages, or the file in parts.",
-                )
+            if size > max_bytes:
+                raise _too_large(response, max_bytes)
             yield chunk
     except (httpx.RemoteProtocolError, httpx.ReadError) as error:
         raise _Again(
@@ -232,6 +229,14 @@ def _chunks(response: httpx.Response, max_bytes: int) -> Iterator[bytes]:
         ) from error
     except httpx.TimeoutException as error:
         raise _Again(_unreachable(response.url, error)) from error
+
+
+def _too_large(response: httpx.Response, max_bytes: int) -> SourceMalformed:
+    return SourceMalformed(
+        f"{place(response.url)} sent more than {max_bytes >> 20} MiB.",
+        code="source-too-large",
+        hint="Ask for less at a time: smaller pages, or the file in parts.",
+    )
 
 
 def _check_status(response: httpx.Response) -> None:

@@ -49,6 +49,7 @@ class Site:
         self.url = ""
         self.resources: dict[str, dict[str, Any]] = {}
         self.files: dict[str, Reply] = {}
+        self.asked: list[str] = []
 
     def put(self, path: str, body: bytes = CSV, **told: Any) -> str:
         """A resource whose file lies on the site itself, and its id."""
@@ -61,6 +62,7 @@ class Site:
         return name
 
     def answer(self, asked: Asked) -> Reply:
+        self.asked.append(asked.path)
         action = asked.path.rpartition("/")[2]
         if asked.headers.get("Authorization") != "t":
             return Reply(b"{}", 403)
@@ -256,14 +258,16 @@ def test_file_is_sampled_by_its_first_lines_and_left_out_where_it_has_none(
 ) -> None:
     monkeypatch.setattr(web, "SAMPLED_LINES", 1 << 18)
     monkeypatch.setattr(web, "SAMPLED_WHOLE", 1 << 18)
-    body, announced = b"id,name\n" + b'1,"a ""b"" c"\n' * 23_000, 1 << 30
-    site.files = {f"/site/{name}": Reply(body, type="", length=announced) for name in ("a.csv", "b.csv.gz", "c.xlsx")}
+    body, announced = b"id,name\n" + b'1,"a ""b"" c, and so on for many more"\n' * 7_500, 1 << 30
+    bodies = {"a.csv": body, "b.csv.gz": body, "c.xlsx": b"PK"}
+    site.files = {f"/site/{name}": Reply(body, type="", length=announced) for name, body in bodies.items()}
     for path in site.files:
         site.link(site.url.removesuffix("/site") + path)
 
     (found,) = source.discover()
 
     assert [(column.name, column.type) for column in found.columns] == [("id", "integer"), ("name", "string")]
+    assert site.asked.count("/site/c.xlsx") == 1
     with pytest.raises(SourceError) as caught:
         read(source, "r0")  # the other gigabyte never comes
     assert caught.value.code == "source-truncated"
