@@ -1,6 +1,7 @@
 """Fetches from departments' HTTP servers: only where the source may reach, patiently, and never leaking its secrets."""
 
 import random
+import sys
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
@@ -95,9 +96,12 @@ class Http:
         """The whole answer at ``url`` (relative to the source's own); raises ``SourceError``."""
         return self._patiently(lambda: self._read(self._at(url), max_bytes))
 
-    def download(self, url: httpx.URL | str, into: BinaryIO, max_bytes: int) -> str:
-        """Pour the body at ``url`` into a seekable file, and give its content type."""
-        return self._patiently(lambda: self._pour(self._at(url), into, max_bytes))
+    def download(self, url: httpx.URL | str, into: BinaryIO, max_bytes: int, *, is_cut: bool = False) -> str:
+        """Pour the body at ``url`` into a seekable file, and give its content type.
+
+        What is longer than ``max_bytes`` is refused, or where ``is_cut`` not asked for beyond them.
+        """
+        return self._patiently(lambda: self._pour(self._at(url), into, max_bytes, is_cut))
 
     def head(self, url: httpx.URL | str) -> httpx.Headers:
         """What the server tells of ``url`` without sending it; nothing where it tells only with the body."""
@@ -128,12 +132,14 @@ class Http:
         except (SourceMalformed, SourceMissing, SourceRefused):  # what GET then says is believed
             return httpx.Headers()
 
-    def _pour(self, url: httpx.URL, into: BinaryIO, max_bytes: int) -> str:
+    def _pour(self, url: httpx.URL, into: BinaryIO, max_bytes: int, is_cut: bool) -> str:
         into.seek(0)
         into.truncate()
         with self._opened(url) as response:
-            for chunk in _chunks(response, max_bytes):
-                into.write(chunk)
+            for chunk in _chunks(response, sys.maxsize if is_cut else max_bytes):
+                into.write(chunk[: max_bytes - into.tell()])
+                if is_cut and into.tell() == max_bytes:
+                    break
             return str(response.headers.get("content-type", ""))
 
     @contextmanager
@@ -197,17 +203,15 @@ def _origin(url: httpx.URL) -> tuple[str, str, int]:
 
 
 def _chunks(response: httpx.Response, max_bytes: int) -> Iterator[bytes]:
-    size = 0
+    size, announced = 0, response.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > max_bytes:
+        raise _too_large(response, max_bytes)
     try:
         for chunk in response.iter_bytes(_CHUNK):
             size += len(chunk)
             check_size(size, response.num_bytes_downloaded, place(response.url))
             if size > max_bytes:
-                raise SourceMalformed(
-                    f"{place(response.url)} sent more than {max_bytes >> 20} MiB.",
-                    code="source-too-large",
-                    hint="Ask for less at a time: smaller pages, or the file in parts.",
-                )
+                raise _too_large(response, max_bytes)
             yield chunk
     except (httpx.RemoteProtocolError, httpx.ReadError) as error:
         raise _Again(
@@ -227,6 +231,14 @@ def _chunks(response: httpx.Response, max_bytes: int) -> Iterator[bytes]:
         raise _Again(_unreachable(response.url, error)) from error
 
 
+def _too_large(response: httpx.Response, max_bytes: int) -> SourceMalformed:
+    return SourceMalformed(
+        f"{place(response.url)} sent more than {max_bytes >> 20} MiB.",
+        code="source-too-large",
+        hint="Ask for less at a time: smaller pages, or the file in parts.",
+    )
+
+
 def _check_status(response: httpx.Response) -> None:
     status = response.status_code
     if status in (200, 203):
@@ -239,7 +251,7 @@ def _check_status(response: httpx.Response) -> None:
         )
     if status in (404, 410):
         raise SourceMissing(
-            f"{where} does not exist (HTTP {status}).", hint="Check the source's url and the stream's select.path."
+            f"{where} does not exist (HTTP {status}).", hint="Check the source's url and the stream's select."
         )
     if status in (408, 425, 429) or (status >= 500 and status != 501):
         wait = retry_after(response.headers.get("retry-after", ""))

@@ -41,6 +41,10 @@ class Place(ABC):
     def opened(self, path: str) -> AbstractContextManager[BinaryIO]:
         """A file for reading from any position, gone at the end of the ``with``; raises ``SourceError``."""
 
+    def sampled(self, path: str, *, is_by_line: bool) -> AbstractContextManager[BinaryIO]:
+        """As much of a file as tells its columns: all of it, or where it ``is_by_line`` perhaps its first lines."""
+        return self.opened(path)
+
     @abstractmethod
     def name(self, path: str) -> str:
         """The file as errors may name it."""

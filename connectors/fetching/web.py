@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from email.utils import parsedate_to_datetime
 from html.parser import HTMLParser
 from typing import Any, BinaryIO, Final, cast
@@ -16,6 +16,11 @@ from connectors.fetching.http import Http, basic, bearer, place
 from connectors.fetching.places import IN_MEMORY, MAX_FILE, SETTLED_AFTER, Place
 from hub.errors import SourceRefused
 
+SAMPLED_LINES: Final = 16 << 20
+"""Bytes that are fetched of a text file to tell its columns."""
+SAMPLED_WHOLE: Final = 256 << 20
+"""Bytes of a file of another form from which on its columns are not told by the way."""
+_LINE: Final = 1 << 20
 _MAX_INDEX: Final = 4 << 20
 
 
@@ -48,11 +53,19 @@ class Web(Place):
             told = {path: _identity(http.head(self._address(path))) for path in paths}
         return {path: identity for path, identity in told.items() if identity}
 
+    def opened(self, path: str) -> AbstractContextManager[BinaryIO]:
+        return self._fetched(path, MAX_FILE)
+
+    def sampled(self, path: str, *, is_by_line: bool) -> AbstractContextManager[BinaryIO]:
+        return self._fetched(path, SAMPLED_LINES, is_cut=True) if is_by_line else self._fetched(path, SAMPLED_WHOLE)
+
     @contextmanager
-    def opened(self, path: str) -> Iterator[BinaryIO]:
+    def _fetched(self, path: str, most: int, is_cut: bool = False) -> Iterator[BinaryIO]:
         with self._http() as http, tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as spool:
             file = cast(BinaryIO, spool)
-            http.download(self._address(path), file, MAX_FILE)
+            http.download(self._address(path), file, most, is_cut=is_cut)
+            if is_cut and file.tell() == most:
+                _end_with_a_line(file)
             yield file
 
     def name(self, path: str) -> str:
@@ -80,6 +93,15 @@ class Web(Place):
         elif "password" in self.secrets:
             headers |= basic(self._user(), self.secrets["password"])
         return Http(self._url, Limits.of(self.config), headers)
+
+
+def _end_with_a_line(file: BinaryIO) -> None:
+    """Take away what may be half a line; one that fills all that is looked at is left for its reader to judge."""
+    size = file.tell()
+    start = max(0, size - _LINE)
+    file.seek(start)
+    end = file.read().rfind(b"\n") + 1
+    file.truncate(start + end if end else size)
 
 
 def _identity(headers: httpx.Headers) -> str:

@@ -26,6 +26,8 @@ _EXTENSIONS: Final[Mapping[str, str]] = {
     "jsonl": "ndjson",
 }
 
+_BY_LINE: Final = frozenset({"csv", "tsv", "ndjson"})
+
 
 def tables(file: BinaryIO, options: Options, scratch: Scratch = spooled) -> Generator[tuple[str, Table], None, None]:
     """The tables in a seekable file, each with the name of the file within; to be read before the next is asked for.
@@ -41,6 +43,11 @@ def is_known(name: str) -> bool:
     """Whether a file's name says that it can be read."""
     extension = extension_of(name)
     return extension == "zip" or (extension_of(name[:-3]) if extension == "gz" else extension) in _EXTENSIONS
+
+
+def is_by_line(name: str) -> bool:
+    """Whether a file's name says that its first lines can be read without the others."""
+    return _EXTENSIONS.get(extension_of(name)) in _BY_LINE
 
 
 def _is_data(options: Options) -> Callable[[str], bool]:

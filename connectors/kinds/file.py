@@ -16,13 +16,53 @@ from connectors.fetching.globs import is_pattern
 from connectors.fetching.passage import Passage
 from connectors.fetching.places import Place, open_place
 from connectors.formats import table
-from connectors.formats.opening import FORMATS, is_known
+from connectors.formats.opening import FORMATS, is_by_line, is_known
 from connectors.formats.reading import Task
 from connectors.formats.table import Options
 from hub.errors import SourceError
 
 MAX_LISTED: Final = 200
 _SAID: Final = ("format", "member", "encoding", "delimiter", "sheet", "records")
+FORM: Final[JsonSchema] = {
+    "format": {
+        "description": "How the file is written; by default what its extension says.",
+        "enum": list(FORMATS),
+    },
+    "member": {
+        "description": "The file within a zip archive, or several by a pattern; by default the only one.",
+        "type": "string",
+        "minLength": 1,
+    },
+    "encoding": {
+        "description": "The encoding of a text file; by default UTF-8, else GB18030, whichever fits all of it.",
+        "type": "string",
+    },
+    "delimiter": {
+        "description": "The character between cells; by default a comma, in tsv a tab.",
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 1,
+    },
+    "sheet": {
+        "description": "The sheet of a workbook, by name or by number from 1; by default the first visible.",
+        "type": ["string", "integer"],
+    },
+    "records": {
+        "description": "Where the records are in a JSON document, as a dotted path; by default at its top.",
+        "type": "string",
+    },
+    "missing": {
+        "description": "The texts that stand for no value, such as an empty text or NA; by default none.",
+        "type": "array",
+        "items": {"type": "string"},
+        "uniqueItems": True,
+    },
+    "timezone": {
+        "description": "The time zone of times without one, such as Asia/Shanghai; by default UTC.",
+        "type": "string",
+    },
+}
+"""How a file is written: what a stream may say of it, whichever way it is found."""
 # A path stays below the source's own address: no other host, no way up.
 RELATIVE: Final = r"^(?!/)(?!.*://)(?!(.*/)?\.\.(/|$))"
 
@@ -58,43 +98,7 @@ class File(Connector):
                 "type": "string",
                 "pattern": RELATIVE,
             },
-            "format": {
-                "description": "How the file is written; by default what its extension says.",
-                "enum": list(FORMATS),
-            },
-            "member": {
-                "description": "The file within a zip archive, or several by a pattern; by default the only one.",
-                "type": "string",
-                "minLength": 1,
-            },
-            "encoding": {
-                "description": "The encoding of a text file; by default UTF-8, else GB18030, whichever fits all of it.",
-                "type": "string",
-            },
-            "delimiter": {
-                "description": "The character between cells; by default a comma, in tsv a tab.",
-                "type": "string",
-                "minLength": 1,
-                "maxLength": 1,
-            },
-            "sheet": {
-                "description": "The sheet of a workbook, by name or by number from 1; by default the first visible.",
-                "type": ["string", "integer"],
-            },
-            "records": {
-                "description": "Where the records are in a JSON document, as a dotted path; by default at its top.",
-                "type": "string",
-            },
-            "missing": {
-                "description": "The texts that stand for no value, such as an empty text or NA; by default none.",
-                "type": "array",
-                "items": {"type": "string"},
-                "uniqueItems": True,
-            },
-            "timezone": {
-                "description": "The time zone of times without one, such as Asia/Shanghai; by default UTC.",
-                "type": "string",
-            },
+            **FORM,
         },
     }
 
@@ -183,9 +187,10 @@ class File(Connector):
     def _described(self, parser: Parser, place: Place, select: Mapping[str, Any], is_free: bool) -> Found:
         path = place.matching(select.get("path", ""))[0]
         missing = tuple(select["missing"]) if "missing" in select else None if is_free else ()
-        with place.opened(path) as file:
+        name = self._file_name(path)
+        with place.sampled(path, is_by_line=is_by_line(name)) if is_free else place.opened(path) as file:
             found = parser.found(file, Task(self._options(place, path, select, ()), missing=missing))
-        return replace(found, name=self._file_name(path), select={**select, **found.select})
+        return replace(found, name=name, select={**select, **found.select})
 
     def _file_name(self, path: str) -> str:
         url = urlsplit(str(self.config.get("url", "")))

@@ -55,6 +55,7 @@ SENTENCES: Final = (
     gettext_noop("%(where)s refused access (HTTP %(status)s)."),
     gettext_noop("Check the source's auth and secrets, and that the account may read this path."),
     gettext_noop("%(where)s does not exist (HTTP %(status)s)."),
+    gettext_noop("Check the source's url and the stream's select."),
     gettext_noop("Check the source's url and the stream's select.path."),
     gettext_noop("The certificate of %(where)s does not hold."),
     gettext_noop("The server needs a valid certificate for this name, signed by an authority the hub's machine knows."),

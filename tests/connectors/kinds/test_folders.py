@@ -13,6 +13,7 @@ import pytest
 
 from connectors.base import Batch, Extract
 from connectors.fetching import places
+from connectors.fetching import web as fetching
 from connectors.kinds.file import File
 from connectors.testing import Answering, Reply, Served, rows_of
 from hub.errors import SourceError
@@ -123,6 +124,16 @@ def test_folder_that_is_gone_is_an_error(source: File, folder: Path) -> None:
 
     with pytest.raises(SourceError, match="no-such does not exist"):
         list(missing.read(Extract(SELECT, ("id",), state={"files": {"day-1.csv": "1"}})))
+
+
+def test_discovery_fetches_of_a_large_text_only_its_first_lines(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetching, "SAMPLED_LINES", 1 << 18)
+    body = b"id\n" + b"1\n" * (150 << 10)
+    served = serve(lambda asked: Reply(body, type="", length=1 << 30))
+
+    (found,) = File({"url": served.url + "a.csv", "allow_loopback": True}, {}).discover()
+
+    assert ([column.type for column in found.columns], len(served.asked)) == (["integer"], 1)
 
 
 def test_folder_may_hold_more_files_than_discovery_shows_but_not_any_number(

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from connectors.base import CannotResume, Extract
-from connectors.kinds import ckan
-from connectors.kinds.ckan import Ckan
+from connectors.kinds.ckan import Ckan, tables
 from connectors.testing import Answering, Asked, ConnectorContract, Reply, Served, rows_of
 from hub.errors import SourceError
 
@@ -33,7 +32,7 @@ class Site:
         action = asked.path.rpartition("/")[2]
         if asked.headers.get("Authorization", "t") != "t" or not asked.path.startswith("/site/api/3/action/"):
             return Reply(b'{"success": false}', 403)
-        if action == "datastore_search" and asked.params["resource_id"] != "r1":
+        if {asked.params.get("id", "r1"), asked.params.get("resource_id", "r1")} != {"r1"}:
             return Reply(b'{"success": false}', 404)
         return Reply(f'{{"success": true, "result": {self.result(action, asked.params)}}}'.encode())
 
@@ -44,13 +43,15 @@ class Site:
             records = ", ".join(self.rows[start : start + limit])
             return f'{{"fields": {json.dumps(FIELDS)}, "total": {len(self.rows)}, "records": [{records}]}}'
         resources = [{"id": "r1", "name": "Levels", "datastore_active": True}, {"id": "f", "datastore_active": False}]
+        if action == "resource_show":
+            return json.dumps(resources[0])
         package = {"name": "wells", "title": "Wells", "resources": resources}
         return json.dumps({"results": [package] if params.get("start") == "0" else []})
 
 
 @pytest.fixture
 def site(monkeypatch: pytest.MonkeyPatch) -> Site:
-    monkeypatch.setattr(ckan, "_PAGE", 10)
+    monkeypatch.setattr(tables, "_PAGE", 10)
     return Site()
 
 

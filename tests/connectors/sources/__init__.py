@@ -22,6 +22,7 @@ KINDS: Final[Mapping[str, Maker]] = {
 }
 FORMS: Final[Mapping[str, Maker]] = {
     "sql of mariadb": databases.MariadbBySqlalchemy,
+    "csv of ckan": partial(files.CkanFiles, name="things.csv", form=files.as_csv),
     "csv by gzip over sftp": partial(files.SftpFiles, name="things.csv.gz", form=files.as_gz),
     "csv by zip in s3": partial(files.S3Files, name="things.zip", form=files.as_zip),
     "xlsx": partial(files.Files, name="things.xlsx", form=files.as_xlsx),

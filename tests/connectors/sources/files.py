@@ -126,6 +126,22 @@ class WebFiles(Files):
         return Reply((self.folder / unquote(asked.path).strip("/")).read_bytes(), type="", length=self._length)
 
 
+class CkanFiles(WebFiles):
+    """Put into a CKAN site that keeps no tables."""
+
+    kind: ClassVar[str] = "ckan"
+
+    def __init__(self, request: pytest.FixtureRequest, name: str, form: Form) -> None:
+        super().__init__(request, name, form)
+        self.select = {"resource": "things", "missing": [""]}
+
+    def _answer(self, asked: Asked) -> Reply:
+        if not asked.path.endswith("/resource_show"):
+            return super()._answer(asked)
+        resource = {"id": "things", "url": self.config["url"] + self.name}
+        return Reply(json.dumps({"success": True, "result": resource}).encode())
+
+
 class SftpFiles(Files):
     """On a server that pins its key."""
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 import pytest
 
-from connectors.kinds import ckan
+from connectors.kinds.ckan import tables
 from connectors.testing import Asked, Reply, serving
 from tests.connectors.sources.content import Content, Peer
 
@@ -65,11 +65,13 @@ class Ckan(Web):
 
     def __init__(self, request: pytest.FixtureRequest) -> None:
         super().__init__(request)
-        request.getfixturevalue("monkeypatch").setattr(ckan, "_PAGE", PAGE)
+        request.getfixturevalue("monkeypatch").setattr(tables, "_PAGE", PAGE)
         self.select = {"resource": "things"}
 
     def answer(self, asked: Asked) -> Reply:
         types = {"text": "text", "time": "timestamptz"}
+        if asked.path.endswith("/resource_show"):
+            return Reply(json.dumps({"success": True, "result": {"id": "things", "datastore_active": True}}).encode())
         start, size = int(asked.params["offset"]), int(asked.params["limit"])
         records = [{"_id": number, **record} for number, record in enumerate(self.content.records(), start=1)]
         columns = {"_id": "int", **{name: types[type_] for name, type_ in self.content.columns.items()}}
