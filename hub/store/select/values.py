@@ -110,14 +110,14 @@ def json_text(expression: str, type_: FieldType, *, numbers_as_strings: bool = F
     return f"coalesce('\"' || {plain_text(expression, type_)} || '\"', 'null')"
 
 
-def csv_cell(expression: str, type_: FieldType, *, safe: bool = False) -> str:
+def csv_cell(expression: str, type_: FieldType, *, safe: bool) -> str:
     """The cell as COPY takes it, which puts into quotes what has to be; what COPY writes by itself is left to it."""
     match type_:
         case "boolean" | "datetime":
             return plain_text(expression, type_)
         case "string" | "json" | "geometry" if safe:
-            text = plain_text(expression, type_)
-            return f"CASE WHEN ({text}) ~ '^[=+@\\t\\r-]' THEN '''' || ({text}) ELSE {text} END"
+            text = f"({expression})::text"
+            return f"CASE WHEN {text} ~ '^[=+@\\t\\r-]' THEN '''' || {text} ELSE {text} END"
     return expression
 
 
