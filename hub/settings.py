@@ -182,6 +182,9 @@ LOGOUT_REDIRECT_URL = "home"
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
 LOCALE_PATHS = [BASE_DIR / "hub" / "web" / "locale"]
+HUB_MAIL_LANGUAGE = os.environ.get("HUB_MAIL_LANGUAGE", "en").lower()
+if HUB_MAIL_LANGUAGE not in dict(LANGUAGES):
+    raise ImproperlyConfigured(f"HUB_MAIL_LANGUAGE is one of {', '.join(dict(LANGUAGES))}, not {HUB_MAIL_LANGUAGE}.")
 TIME_ZONE = "UTC"
 USE_TZ = True
 

@@ -12,7 +12,6 @@ from django.db import transaction
 
 from connectors.base import Batch, CannotResume, Extract
 from connectors.models import Checkpoint, Run
-from connectors.runs.drift import Columns
 from connectors.runs.ending import LeaseLost, Progress
 from hub.store.intake import staging
 from hub.store.intake.staging import Staging
@@ -23,7 +22,8 @@ class Checkpoints:
     """The checkpoints of one run, as one attempt finds and writes them.
 
     ``done`` is the last stage that is behind it: none, ``extract`` or ``check``; ``resume`` is where reading goes on,
-    ``kept`` how many broken records are written down. What is written counts only while the fence holds.
+    ``kept`` how many broken records are written down, ``met`` what was seen of the source up to there. What is written
+    counts only while the fence holds.
     """
 
     run: Run
@@ -31,7 +31,7 @@ class Checkpoints:
     done: str = ""
     resume: Mapping[str, Any] | None = None
     kept: int = 0
-    columns: Columns | None = None
+    met: Mapping[str, Any] | None = None
     state: Mapping[str, Any] | None = None
     _terms: str = ""
     _last: Mapping[str, Any] | None = field(default=None, init=False)
@@ -49,7 +49,7 @@ class Checkpoints:
             self._terms = _terms(fresh, lacks, extract, others)
             left = _left_by(row, fresh, lacks)
             self._is_written = True
-            if row.terms == self._terms and staging.take_over(left):
+            if row.terms == self._terms and "met" in row.state and staging.take_over(left):
                 self._go_on_from(row.state)
                 return left
             self.discard(left)
@@ -61,7 +61,7 @@ class Checkpoints:
         self.progress.rows_read, self.progress.bytes = state["rows_read"], state["bytes"]
         self.progress.rejected = state["rejected"]
         self.done, self.resume, self.kept = state["done"], state["resume"], state["kept"]
-        self.columns, self.state = state["columns"], state["state"]
+        self.met, self.state = state["met"], state["state"]
 
     def check(self, first: Batch, into: Staging) -> None:
         """Raises ``CannotResume`` where the rows that follow are of another form than those that are staged."""
@@ -86,7 +86,7 @@ class Checkpoints:
     def save_read(
         self,
         into: Staging,
-        columns: Columns | None,
+        met: Mapping[str, Any],
         state: Mapping[str, Any] | None,
         keep_broken: Callable[[], int],
         seconds: float,
@@ -98,7 +98,7 @@ class Checkpoints:
         is_long = self._is_written or seconds >= settings.HUB_CHECKPOINT_SECONDS
         if self._is_at_end and not is_long:
             return
-        self.columns, self.state, self.resume = columns, state, self._last
+        self.met, self.state, self.resume = met, state, self._last
         self.kept += keep_broken()
         self.save(into, done="extract" if self._is_at_end else "")
 
@@ -129,7 +129,7 @@ class Checkpoints:
             "done": self.done,
             "resume": self.resume,
             "kept": self.kept,
-            "columns": self.columns,
+            "met": self.met,
             "state": self.state,
             "lacks": sorted(into.lacks),
             "types": into.types,
@@ -148,7 +148,7 @@ class Checkpoints:
         if self._is_written:
             Checkpoint.objects.filter(run=self.run).update(staging="", terms="", state={})
             self._is_written = False
-        self.done, self.resume, self.kept, self.columns, self.state = "", None, 0, None, None
+        self.done, self.resume, self.kept, self.met, self.state = "", None, 0, None, None
         staging.drop(into)
 
 

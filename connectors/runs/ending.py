@@ -97,8 +97,7 @@ def _hold(run: Run, progress: Progress, error: Held) -> None:
     mail.post(
         agency=dataset.agency.code,
         roles=("publisher",),
-        subject=f"A run of {run.stream.key} waits for you",
-        text=f"{error.message}\n\n{error.hint}\n\n{mail.address(f'/runs/{run.pk}')}\n",
+        **mail.written("held", stream=run.stream.key, error=error, address=mail.address(f"/runs/{run.pk}")),
     )
 
 

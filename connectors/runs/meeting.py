@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db.models import Q
 
@@ -19,8 +20,8 @@ class Meeting:
     """What one attempt of ``run`` has met: ``columns`` from now on, and the fields that the source ``lacks``.
 
     ``retyped`` are columns whose type is another one than the last time. Of records that leave out what has no value,
-    ``named`` are the fields that one of them had; ``ends`` are the text files whose last line has no end, an empty text
-    for those where it has one.
+    ``offered`` are the columns that the first ones have, None where all have the same, and ``named`` the fields that
+    one of them had; ``ends`` are the text files whose last line has no end, an empty text for those where it has one.
     """
 
     run: Run
@@ -28,15 +29,41 @@ class Meeting:
     columns: Columns | None = None
     lacks: frozenset[str] = frozenset()
     retyped: Retyped = ()
+    offered: Mapping[str, str] | None = field(default=None, init=False)
+    has_rows: bool = field(default=False, init=False)
     named: frozenset[str] = field(default=frozenset(), init=False)
     ends: frozenset[str] = field(default=frozenset(), init=False)
 
     def forget(self) -> None:
         """Reading begins anew."""
+        self.offered, self.has_rows = None, False
         self.named = self.ends = frozenset()
+
+    def kept(self) -> dict[str, Any]:
+        """What the next attempt is to know of the records that it does not read again, as JSON.
+
+        No more than names of columns and of files, however many records there are.
+        """
+        return {
+            "columns": self.columns,
+            "retyped": self.retyped,
+            "offered": self.offered,
+            "has_rows": self.has_rows,
+            "named": sorted(self.named),
+            "ends": sorted(self.ends),
+        }
+
+    def go_on_from(self, kept: Mapping[str, Any]) -> None:
+        """With what an earlier attempt has ``kept`` of what it met."""
+        if kept["columns"] is not None:
+            self.columns = kept["columns"]
+        self.retyped = tuple((name, was, is_now) for name, was, is_now in kept["retyped"])
+        self.offered, self.has_rows = kept["offered"], kept["has_rows"]
+        self.named, self.ends = frozenset(kept["named"]), frozenset(kept["ends"])
 
     def note(self, batch: Batch) -> None:
         """What a batch tells of all that came up to its end."""
+        self.has_rows |= bool(batch.count)
         self.named |= batch.named or frozenset()
         self.ends |= frozenset() if batch.unended is None else {batch.unended}
 
@@ -47,20 +74,20 @@ class Meeting:
         """
         if batch.named is None:
             return self.meet(batch.offered)
+        self.offered = batch.offered
         is_early = bool(self._lost(batch.named)) and not self.bounds.lets_columns_change
         return not is_early and self.meet(self._news(batch.offered))
 
-    def last(self, offered: Mapping[str, str], extract: Extract, *, has_rows: bool, has_all: bool) -> bool:
+    def last(self, extract: Extract) -> bool:
         """Meet what records are known to have once all are read: what a load of everything never names is gone.
 
         Of a part, as since the last time, and where records that are gone need no more than their key, that is said
-        only if something else has come. Without ``has_all``, as for an attempt that has gone on from another's
-        checkpoint, it is left to the next run.
+        only if something else has come.
         """
-        if self._is_retry:
+        if self._is_retry or self.offered is None:
             return False
-        news = self._news(offered)
-        lost = self._lost(self.named) if has_rows and has_all else []
+        offered, news = self.offered, self._news(self.offered)
+        lost = self._lost(self.named) if self.has_rows else []
         mark = self.run.stream.deleted.get("column")
         is_part = extract.since is not None or bool(extract.state) or mark is not None
         if is_part and not set(Drift.of(self._seen or news, news).added) - {mark}:

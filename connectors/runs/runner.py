@@ -139,12 +139,15 @@ class _Work:
     def _bring_on(self, connector: Connector, extract: Extract, into: Staging, checkpoints: Checkpoints) -> None:
         """The stages that are not behind the run yet."""
         self.meeting.lacks = into.lacks
-        if checkpoints.columns is not None:
-            self.meeting.columns = checkpoints.columns
+        if checkpoints.met is not None:
+            self.meeting.go_on_from(checkpoints.met)
         self.state = checkpoints.state
-        if not checkpoints.done:
-            with self._stage("extract"):
+        with self._stage("extract"):
+            if not checkpoints.done:
                 self._extract(connector, extract, into, checkpoints)
+            if self.meeting.last(extract):
+                raise _Evolved
+            self.meeting.check_ends()
         with self._stage("check"):
             if checkpoints.done != "check":
                 with transaction.atomic():
@@ -186,12 +189,8 @@ class _Work:
                     lines = self._counted(stretch, checkpoints.kept)
                     staging.copy_in(into, lines, positioned=first.positioned, types=first.types)
                     checkpoints.save_read(
-                        into, self.meeting.columns, self.state, self.aside.write_down, time.monotonic() - began
+                        into, self.meeting.kept(), self.state, self.aside.write_down, time.monotonic() - began
                     )
-            has_rows = self.progress.rows_read > self.progress.rejected
-            if first.named is not None and self.meeting.last(first.offered, extract, has_rows=has_rows, has_all=is_new):
-                raise _Evolved
-            self.meeting.check_ends()
         finally:
             close = getattr(batches, "close", None)
             if close is not None:

@@ -9,6 +9,8 @@ from django.conf import settings
 from django.core.mail import send_mail
 from django.db import transaction
 from django.db.models import F, Q
+from django.template.loader import render_to_string
+from django.utils import translation
 from django.utils.timezone import now
 
 from hub.accounts.models import Mail, User
@@ -29,6 +31,13 @@ def post(*, agency: str, roles: tuple[str, ...], subject: str, text: str) -> Non
 def post_to(*, to: list[str], subject: str, text: str) -> None:
     """A mail to these addresses; goes out if this transaction stands."""
     Mail.objects.create(to=to, subject=subject[:300], text=text)
+
+
+def written(template: str, **words: object) -> dict[str, str]:
+    """Subject and text by the templates ``web/mails/…``, for whoever reads them: in the hub's language of mails."""
+    with translation.override(settings.HUB_MAIL_LANGUAGE):
+        subject = render_to_string(f"web/mails/{template}_subject.txt", words).strip()
+        return {"subject": subject, "text": render_to_string(f"web/mails/{template}.txt", words)}
 
 
 def address(path: str) -> str:

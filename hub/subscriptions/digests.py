@@ -7,8 +7,6 @@ from typing import Final
 
 from django.conf import settings
 from django.db import transaction
-from django.template.loader import render_to_string
-from django.utils import translation
 from django.utils.timezone import now
 
 from hub.accounts import mail
@@ -69,9 +67,7 @@ def _own(agency: str, addresses: Iterable[str]) -> list[str]:
 
 
 def _write(address: str, deliveries: Iterable[Delivery]) -> None:
-    """One mail, in the hub's language; of several notices of one kind on one dataset it has the last."""
+    """One mail; of several notices of one kind on one dataset it has the last."""
     last = {(d.dataset.key if d.dataset else "", d.type): d for d in deliveries}
-    with translation.override(settings.LANGUAGE_CODE):
-        words = {"deliveries": [last[name] for name in sorted(last)], "hub": settings.HUB_URL}
-        subject = render_to_string("web/mails/changes_subject.txt", words).strip()
-        mail.post_to(to=[address], subject=subject, text=render_to_string("web/mails/changes.txt", words))
+    latest = [last[name] for name in sorted(last)]
+    mail.post_to(to=[address], **mail.written("changes", deliveries=latest, hub=settings.HUB_URL))

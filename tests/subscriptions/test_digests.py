@@ -72,7 +72,7 @@ def test_one_mail_has_all_that_has_changed(
 
 
 def test_mail_is_in_the_hubs_language(flights: Dataset, reader: Api, person: None, settings: Any) -> None:
-    settings.LANGUAGE_CODE = "zh-hans"
+    settings.HUB_MAIL_LANGUAGE = "zh-hans"
     subscribed(reader, mail=[ADDRESS], period="at-once", events=["dataset.version"])
     load(flights)
     tick()

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import connection, connections
 
-from connectors.models import Run, Stream
+from connectors.models import Checkpoint, Run, Stream
 from connectors.runs.runner import carry_out
 from hub.store.intake.lines import Lines
 from hub.store.models import Rejected, Relation
@@ -51,12 +51,14 @@ class Statements:
     """Counts the statements, commits and chunks of a COPY that this process sends, and dies at one of them.
 
     ``telling`` are the points that leave another state than the one before, and the ends of transactions: whoever dies
-    within one dies before it, and one who has only read has changed nothing.
+    within one dies before it, and one who has only read has changed nothing. ``saved`` are those that write down how
+    far a run is; the one after next finds that committed.
     """
 
     def __init__(self, dies_at: int = 0) -> None:
         self.count = 0
         self.telling: list[int] = []
+        self.saved: list[int] = []
         self._dies_at = dies_at
         self._is_kept = True
 
@@ -80,6 +82,8 @@ class Statements:
 
         def executing(execute: Any, sql: str, *rest: Any) -> Any:
             self.step(is_kept=not own.in_atomic_block and not sql.startswith("SELECT"))
+            if sql.startswith(("INSERT", "UPDATE")) and Checkpoint._meta.db_table in sql:
+                self.saved.append(self.count)
             return execute(sql, *rest)
 
         def committing() -> None:

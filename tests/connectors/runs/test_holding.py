@@ -3,6 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 from django.utils.timezone import now
@@ -58,6 +59,41 @@ def test_held_run_tells_the_difference_to_its_people_and_changes_nothing(
     mail = Mail.objects.get()
     assert mail.to == [publisher.email]
     assert f"/runs/{run.pk}" in mail.text
+
+
+@pytest.mark.parametrize(
+    ("language", "subject", "message", "hint"),
+    [
+        (
+            "en",
+            "A run of things waits for you",
+            "The dataset would go from 10 rows to 2.",
+            "Nothing was changed. If the source is right, let the run go on (release it); else correct it and "
+            "sync again.",
+        ),
+        (
+            "zh-hans",
+            "things 的一次同步等待您处理",
+            "数据集将从 10 行变为 2 行。",
+            "没有改动任何数据。如果来源无误，请点“继续执行”；否则请修正来源后重新同步。",
+        ),
+    ],
+)
+def test_mail_about_a_held_run_is_in_the_hubs_language(
+    stream: Stream, folder: Path, run_of: RunOf, settings: Any, language: str, subject: str, message: str, hint: str
+) -> None:
+    member("met", "publisher")
+    settings.HUB_MAIL_LANGUAGE = language
+    (folder / "things.csv").write_text(lines(*range(10)))
+    run_of(stream)
+    (folder / "things.csv").write_text(lines(1, 2))
+
+    run = run_of(stream)
+
+    mail = Mail.objects.get()
+    assert mail.subject == subject
+    assert mail.text == f"{message}\n\n{hint}\n\n{settings.HUB_URL}/runs/{run.pk}\n"
+    assert run.error_message == "The dataset would go from 10 rows to 2."
 
 
 def test_worker_that_was_overtaken_holds_nothing_and_writes_to_nobody(

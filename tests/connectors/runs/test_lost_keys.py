@@ -37,9 +37,12 @@ class Api:
         page = int(asked.params.get("page", "1")) - 1
         return Reply(body=json.dumps(self.records[page * PAGE : (page + 1) * PAGE]).encode())
 
-    def run(self, records: list[dict[str, Any]]) -> Run:
+    def put(self, records: list[dict[str, Any]]) -> None:
         self.records = records
         (self._folder / "things.ndjson").write_text("".join(json.dumps(record) + "\n" for record in records))
+
+    def run(self, records: list[dict[str, Any]]) -> Run:
+        self.put(records)
         return self._run_of(self.stream)
 
 
