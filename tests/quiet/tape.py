@@ -33,7 +33,7 @@ _PAGE_WORDS = re.compile(
     r"(?<=<dd>)20\d\d-\d\d-\d\d \d\d:\d\d(?= –)|(?<=ended )20\d\d-\d\d-\d\d \d\d:\d\d(?= by)"
     r"|(?<=value=\")20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(?=\")"
 )
-_CURSOR = re.compile(r"\bgAAAA[\w-]+")
+_CURSOR = re.compile(r"\bgAAAA[\w-]+|(?<=\"next\":\")[\w-]{40,}|(?<='cursor': ')[\w-]{40,}|(?<='since': ')[\w-]{40,}")
 _TOKEN = re.compile(r"\bhub_[\w-]{8,}")
 _SECRET = re.compile(r"\bwhsec_[\w+/=]+")
 _CSRF = re.compile(r"\b[A-Za-z0-9]{64}\b|(?<=csrftoken=)\w{32}")
