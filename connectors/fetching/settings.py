@@ -50,7 +50,11 @@ SECRETS: Final[JsonSchema] = {
     "token": {"description": "A token to send as Authorization: Bearer.", "type": "string"},
     "user": {"description": "The user name for HTTP Basic; for SFTP it is in the url.", "type": "string"},
     "password": {"description": "The password for HTTP Basic or SFTP.", "type": "string"},
-    "private_key": {"description": "The private key for SFTP, in the OpenSSH or PEM form.", "type": "string"},
+    "private_key": {
+        "description": "The private key for SFTP, in the OpenSSH or PEM form.",
+        "type": "string",
+        "contentMediaType": "application/x-pem-file",
+    },
     "passphrase": {"description": "The passphrase of the private key.", "type": "string"},
     "access_key": {"description": "The id of the access key for S3.", "type": "string"},
     "secret_key": {"description": "The secret of the access key for S3.", "type": "string"},

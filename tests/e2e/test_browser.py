@@ -168,3 +168,26 @@ def test_token_is_made_copied_and_works(hub: WholeHub, page: Page) -> None:
     assert hub.get("/datasets", secret).status_code == 200
     page.goto(f"{hub.url}/tokens")
     expect(page.get_by_text(secret)).to_have_count(0)
+
+
+def test_source_is_connected_looked_into_and_read(hub: WholeHub, page: Page) -> None:
+    page.goto(f"{hub.url}/sources")
+    page.get_by_role("link", name="Files (CSV, XLSX, JSON, Parquet)").click()
+    page.get_by_label("Key", exact=True).fill("own-files")
+    page.get_by_label("url", exact=True).fill(f"file://{hub.folder.parent}/files/")
+    page.get_by_role("button", name="Connect and test").click()
+    expect(page.get_by_text("The source answers, and lets the hub in.")).to_be_visible()
+
+    page.get_by_role("button", name="Discover what it offers").click()
+    page.get_by_text("2 fields").click()
+    expect(page.get_by_role("row", name="owner_phone")).to_contain_text("phone number")
+    page.get_by_role("checkbox", name="wells.csv").check()
+    page.get_by_role("button", name="Draft datasets of what is chosen").click()
+    expect(page.get_by_label("Who may see it: owner_phone")).to_have_value("personal")
+    page.get_by_label("Who may see it: well", exact=True).select_option("public")
+    page.get_by_label("Title", exact=True).fill("Wells of the hub")
+    page.get_by_role("button", name="Make the drafts").click()
+    expect(page.get_by_text("Drafted, and ready to be filled: hub.wells")).to_be_visible()
+
+    page.get_by_role("button", name="Sync now").click()
+    expect(page.get_by_text("succeeded")).to_be_visible(timeout=30_000)

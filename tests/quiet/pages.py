@@ -1,15 +1,16 @@
-"""The portal's pages of rules, applications, agreements and reasons: read, and their forms sent.
+"""The portal's pages of rules, applications, agreements, reasons and sources: read, and their forms sent.
 
 They name what is the caller's, what is hidden from it in this hub or in the other one, and what is in neither.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from itertools import product
 
 from tests.quiet.corpus import FIELDS, WITHHELD, hidden_names
 from tests.quiet.tape import Tape
 
-_LISTS = ("applications", "agreements", "rules", "new-rule", "exceptions")
+_LISTS = ("applications", "agreements", "rules", "new-rule", "exceptions", "sources", "new-source/file")
 _CHOSEN = ("exceptions?agency=dot", "exceptions?overdue=1", "rules?status=draft", "new-rule?target=dot.flights")
 _ANSWERS = ("ask", "supplement", "agree", "refuse", "withdraw", "none")
 _UNSEEN = [
@@ -19,6 +20,9 @@ _UNSEEN = [
 _RULES = ("own-label", "risky", *hidden_names("rule0f"), *hidden_names("sketch0"))
 _TAKEN = ("own-label", "risky", *hidden_names("rule1f"), *hidden_names("sketch2"))
 _DEALS = ("ops-cases", *hidden_names("deal0"))
+_SOURCES = ("ops-files", *(f"{owner}{name}" for owner in ("", "dot::") for name in hidden_names("files0")))
+_OFFER = {"name": "x", "select": {"path": "x.csv"}, "columns": [{"name": "id", "type": "integer"}], "primary_key": []}
+_DRAFT = {"offer": json.dumps(_OFFER), "is_filled": "1", "0-key": "ops.drawn", "0-title": "x", "0-stream": "drawn"}
 _PARTIES = ("agency:met", "client:met/station", "client:met/none")
 _BASIS = {"basis_title": "Statistics Act", "basis_article": "7", "basis_url": "", "basis_kind": "law"}
 _RULE = {"party": "everyone", "effect": "prohibit", "reason": "x", **_BASIS}
@@ -40,6 +44,9 @@ def look(tape: Tape, ids: Mapping[str, Sequence[str]]) -> None:
     for key in _RULES:
         tape.get(f"/rules/{key}", Accept="text/html")
         tape.get(f"/rules/{key}/edit")
+    for key in _SOURCES:
+        tape.get(f"/sources/{key}", Accept="text/html")
+        tape.get(f"/sources/{key}/edit")
     for number in ids["applications"]:
         tape.get(f"/applications/{number}", Accept="text/html")
 
@@ -47,6 +54,7 @@ def look(tape: Tape, ids: Mapping[str, Sequence[str]]) -> None:
 def act(tape: Tape, ids: Mapping[str, Sequence[str]]) -> None:
     """Every form, about one's own and about what is hidden; whatever the person may do is done."""
     _restrict(tape)
+    _connect(tape)
     _ask(tape)
     for number in ids["applications"]:
         said = {**_TERMS, "question": "Why?", "note": "So.", "answer": "No."}
@@ -73,6 +81,20 @@ def _restrict(tape: Tape) -> None:
         tape.ask("post", f"/rules/{key}/rehearsal", {"end": "1"})
         for step in ("approve", "confirm", "none", "retire"):
             tape.ask("post", f"/rules/{key}/{step}")
+
+
+def _connect(tape: Tape) -> None:
+    """Sources: connected, tried, changed and drafted from. What a folder of one's own holds is told to its owner."""
+    for key in ("ops-files", "drawn", *hidden_names("files1")):
+        tape.ask("post", "/new-source/file", {"key": key, "config.url": "file:///nowhere/"})
+    for key in _SOURCES:
+        tape.ask("post", f"/sources/{key}/test")
+        if key != "ops-files":
+            tape.ask("post", f"/sources/{key}/discover")
+            tape.ask("post", f"/sources/{key}/edit", {"config.url": "file:///nowhere/"})
+        tape.ask("post", f"/sources/{key}/bring", {"offer": _DRAFT["offer"]})
+        for stream in ("drawn", *hidden_names("met-air")):
+            tape.ask("post", f"/sources/{key}/bring", {**_DRAFT, "0-stream": stream, "0-mode": "append"})
 
 
 def _ask(tape: Tape) -> None:

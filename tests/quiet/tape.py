@@ -34,6 +34,7 @@ _PAGE_WORDS = re.compile(
     r"|(?<=value=\")20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(?=\")"
 )
 _CURSOR = re.compile(r"\bcur_[\w-]+")
+_MESSAGES = re.compile(r"(?<=messages=)[^;\n]+")
 _TOKEN = re.compile(r"\bhub_[\w-]{8,}")
 _SECRET = re.compile(r"\bwhsec_[\w+/=]+")
 _CSRF = re.compile(r"\b[A-Za-z0-9]{64}\b|(?<=csrftoken=)\w{32}")
@@ -130,7 +131,8 @@ class Tape:
         self._asked |= _canaries(asked)
         echoed = self.made | (self._asked if "/events" in asked else _canaries(asked))
         plain = self._plain(said)  # a cursor or token may hold any letters by chance
-        self.entries.append(Entry(self._plain(asked), plain, frozenset(_canaries(plain) - echoed), reply.status, route))
+        seen = _canaries(_MESSAGES.sub("", plain))  # and so do packed words for the next page, where they are read
+        self.entries.append(Entry(self._plain(asked), plain, frozenset(seen - echoed), reply.status, route))
 
     def _plain(self, text: str) -> str:
         text = _ID.sub(lambda match: self._ids.setdefault(match[0], f"<id {len(self._ids)}>"), text)

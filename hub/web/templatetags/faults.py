@@ -1,5 +1,6 @@
 """What was refused, beside the field at which it is wrong: for eyes and for screen readers."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -13,6 +14,8 @@ from hub.web import sentences
 
 register = template.Library()
 
+_NUMBER: Final = re.compile(r"^\d+-")
+"""Of one of several forms on a page, before its inputs' names."""
 _LABELS: Final = {
     "key": _("Key"),
     "target": _("On what"),
@@ -47,6 +50,14 @@ _LABELS: Final = {
     "name_zh": _("Name in Chinese"),
     "parent": _("Part of"),
     "scopes": _("Scopes"),
+    "config": _("How it is reached"),
+    "secrets": _("Secrets"),
+    "title": _("Title"),
+    "stream": _("Key of the stream"),
+    "mode": _("What it does"),
+    "cursor": _("Goes on from the greatest"),
+    "schedule": _("Schedule (cron, UTC; empty: by hand)"),
+    "primary_key": _("Tells rows apart"),
 }
 
 
@@ -78,8 +89,8 @@ def said(sentence: object) -> str:
 def label(field: str) -> Any:
     """What the form calls a field, with the part of it that is meant; as it is where no form has it."""
     head, _dot, part = field.partition(".")
-    name = _LABELS.get(head.partition("[")[0])
-    return field if name is None else part if head == "fields" and part else name
+    name = _LABELS.get(_NUMBER.sub("", head.partition("[")[0]))
+    return field if name is None else part if head in ("fields", "config", "secrets") and part else name
 
 
 @register.filter
@@ -88,7 +99,7 @@ def anchor(field: str) -> str:
     head, _dot, part = field.partition(".")
     if head == "access" or (head == "fields" and part):
         return f"access-{part or 'field'}"
-    return head.partition("[")[0]
+    return field if head in ("config", "secrets") else head.partition("[")[0]
 
 
 def _at(context: Mapping[str, Any], place: str) -> list[FieldError]:

@@ -108,6 +108,18 @@ _WORDS = {
     "broken": _("broken"),
     "pending": _("on its way"),
     "delivered": _("delivered"),
+    "id-number": _("identity number"),
+    "passport": _("passport number"),
+    "phone": _("phone number"),
+    "email": _("mail address of a person"),
+    "bank-account": _("bank account"),
+    "vehicle-plate": _("number plate"),
+    "birth-date": _("date of birth"),
+    "address": _("home address"),
+    "health": _("health"),
+    "person-name": _("name of a person"),
+    "sex": _("sex"),
+    "religion-or-ethnicity": _("religion or ethnicity"),
 }
 _GROUNDS = {
     "own": _("own data"),

@@ -5,6 +5,12 @@ A test holds them against every error that can end a run, so that none is left i
 
 from typing import Final
 
-from hub.web.told import contents, contracts, sources, systems
+from hub.web.told import contents, contracts, settings, sources, systems
 
-SENTENCES: Final = (*sources.SENTENCES, *contracts.SENTENCES, *contents.SENTENCES, *systems.SENTENCES)
+SENTENCES: Final = (
+    *sources.SENTENCES,
+    *contracts.SENTENCES,
+    *contents.SENTENCES,
+    *systems.SENTENCES,
+    *settings.SENTENCES,
+)
