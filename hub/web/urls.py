@@ -22,6 +22,7 @@ urlpatterns = [
     path("datasets/<str:key>", catalogue.dataset, name="dataset"),
     path("datasets/<str:key>/upload", runs.upload, name="upload"),
     path("datasets/<str:key>/sync/<str:stream>", runs.sync, name="sync"),
+    path("datasets/<str:key>/review/<str:act>", catalogue.review, name="dataset-review"),
     path("datasets/<str:key>/export", exports.ask, name="export"),
     path("exports", exports.exports, name="exports"),
     path("datasets/<str:key>/access", access.access, name="access"),

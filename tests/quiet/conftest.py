@@ -104,5 +104,6 @@ def _try(reader: Tape, desk: Tape, publisher: Tape, ids: Mapping[str, Sequence[s
     for somebody in (publisher, desk):
         doors.bring_files(somebody)
         doors.start_runs(somebody)
+        doors.review_datasets(somebody)
     for client in (reader, desk):
         doors.ask_parameters(client)

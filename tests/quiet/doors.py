@@ -146,6 +146,13 @@ def start_runs(tape: Tape) -> None:
             tape.ask("post", f"/datasets/{key}/sync/{stream}")
 
 
+def review_datasets(tape: Tape) -> None:
+    """What is hidden, others' and one's own, on its way to being published."""
+    for key in ("ops.own", "dot.flights", *(f"dot.{name}" for name in hidden_names("vault"))):
+        for act in ("submit", "approve", "return", "none"):
+            tape.ask("post", f"/datasets/{key}/review/{act}", {"note": "So"})
+
+
 def name_things(tape: Tape) -> None:
     """Give things of one's own the keys of what is hidden: all of it is made."""
     for name in (*hidden_names("rule0d"), *hidden_names("sketch1"), "risky", "ours"):

@@ -1,14 +1,16 @@
 """The catalogue, and one dataset of it as the visitor may see it."""
 
 import json
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from django.conf import settings
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
 
 from connectors.models import Run, Stream
@@ -17,7 +19,9 @@ from connectors.queries import next_at
 from hub.accounts.caller import Caller
 from hub.accounts.models import Agency
 from hub.accounts.permissions import may_act
+from hub.catalog.commands import approve_dataset, return_dataset, submit_dataset
 from hub.catalog.models import SHARING_CLASSES, Dataset
+from hub.catalog.permissions import require_dataset_reviewer, require_editor
 from hub.errors import HubError, NotFound
 from hub.operations.freshness import with_freshness
 from hub.query.catalogue import visible_datasets, visible_wordings, with_access, worded_datasets
@@ -28,7 +32,7 @@ from hub.query.formats import FORMATS
 from hub.query.params import RowsQuery
 from hub.query.search import Mentioning
 from hub.web.examples import examples
-from hub.web.member import for_members
+from hub.web.member import acts_on, faults_of, for_members, may
 from hub.web.templatetags.words import local, word
 from policies.decision import Decision
 from policies.explain import availability, explanation
@@ -72,6 +76,22 @@ def dataset(request: HttpRequest, caller: Caller, key: str) -> HttpResponseBase:
     return dataset_page(request, caller, key, request.GET.get("agreement", ""))
 
 
+@acts_on("dataset", "key")
+@for_members
+def review(request: HttpRequest, caller: Caller, key: str, act: str) -> HttpResponseBase:
+    """Submit a draft; as another person approve it, or return it with what is to be changed."""
+    returned = partial(return_dataset, note=request.POST.get("note", ""))
+    acts: dict[str, Callable[..., Dataset]] = {"submit": submit_dataset, "approve": approve_dataset, "return": returned}
+    if act not in acts:
+        raise Http404
+    thing = get_object_or_404(visible_datasets(caller), key=key)
+    try:
+        acts[act](actor=caller, dataset=thing)
+    except HubError as error:
+        return dataset_page(request, caller, key, "", status=error.status, review_faults=faults_of(error))
+    return redirect("dataset", key)
+
+
 def dataset_page(
     request: HttpRequest, caller: Caller, key: str, agreement: str, *, status: int = 200, **more: object
 ) -> HttpResponseBase:
@@ -95,11 +115,23 @@ def dataset_page(
         "preview": preview,
         "may_load": thing.status != Dataset.Status.RETIRED and may_act(caller, "load", thing.agency.code, thing),
         "streams": _streams(caller, thing),
+        **_steps(caller, thing),
         "agreement": agreement,
         **(_ways_out(caller, thing, decision, agreement, preview) if preview is not None else {}),
         **more,
     }
     return render(request, "web/dataset.html", page, status=status)
+
+
+def _steps(caller: Caller, thing: Dataset) -> dict[str, bool]:
+    """What the visitor can do so that others find the dataset."""
+    is_draft, is_submitted = thing.status == Dataset.Status.DRAFT, thing.status == Dataset.Status.SUBMITTED
+    reviews = is_submitted and may(require_dataset_reviewer, caller, thing, "")
+    return {
+        "may_submit": is_draft and may(require_editor, caller, thing, "", "publish"),
+        "may_review": reviews and thing.submitter != caller.name,
+        "waits_for_another": is_submitted and thing.submitter == caller.name,
+    }
 
 
 def _streams(caller: Caller, thing: Dataset) -> list[tuple[Stream, Run | None, datetime | None]]:
