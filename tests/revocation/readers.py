@@ -102,7 +102,7 @@ class Slow(threading.Thread):
     def run(self) -> None:
         with httpx.stream("GET", self._url, headers=self._headers, timeout=_PATIENCE) as response:
             try:
-                for chunk in response.iter_raw(1 << 16):
+                for chunk in response.iter_raw(1 << 14):
                     self.received += chunk
                     time.sleep(0.01)
             except httpx.RemoteProtocolError:

@@ -205,7 +205,7 @@ def _ended_backends(cursor: "psycopg2.extensions.cursor") -> int:
     """End the sessions that stream at this moment."""
     cursor.execute(
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-        " WHERE usename LIKE '%serving' AND state LIKE 'idle in transaction%%'"
+        " WHERE usename LIKE '%serving' AND state = 'active' AND query LIKE 'COPY %'"
     )
     return int(cursor.fetchone()[0])
 
