@@ -57,7 +57,7 @@ PARTS = {
     "changes": Part((f"{STATEMENTS}changes.py",), ("tests/query/test_changes.py",)),
     "kept": Part(
         ("hub/query/statements.py", "hub/query/kept.py"),
-        ("tests/query/test_kept.py", "tests/query/test_kept_statements.py"),
+        ("tests/query/test_kept.py", "tests/query/test_kept_statements.py", "tests/query/test_aggregate.py"),
     ),
 }
 

@@ -15,6 +15,7 @@ from hub.catalog.models import Dataset
 from hub.errors import Forbidden, Invalid, NotFound, Unauthenticated
 from hub.query import door
 from hub.query.params import parse_aggregate_query
+from hub.store.select import gate
 from policies.models import Rule
 
 Groups = Callable[..., list[dict[str, Any]]]
@@ -171,6 +172,18 @@ def test_every_aggregate_leaves_its_event(flights: Dataset, page: Callable[..., 
     assert event.details["groupby"] == ["tailnum"]
     assert event.details["agg"] == [["sum", "delay"]]
     assert event.details["rows"] == 3
+
+
+def test_event_says_how_many_groups_were_told(
+    flights: Dataset, page: Callable[..., door.RowsPage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = page(groupby="tailnum", limit="2")
+    monkeypatch.setattr(gate, "MAX_PAGE", 10)
+    with pytest.raises(Invalid, match="larger than"):
+        page(groupby="tailnum")
+
+    first, then = Event.objects.filter(kind="rows.aggregated").order_by("at")
+    assert (str(first.pk), first.details["rows"], then.details["rows"]) == (str(some.receipt), 2, 0)
 
 
 def test_groups_are_told_only_where_their_event_stands(flights: Dataset, page: Callable[..., door.RowsPage]) -> None:

@@ -23,7 +23,7 @@ SENTENCES: Final = (
     gettext_noop("How many runs may read the source at once; while it fails, one."),
     gettext_noop("How long a run may take before it is ended; nothing is changed then."),
     gettext_noop("The hours in which the source is read, such as 22:00-06:00 Asia/Shanghai; UTC without a zone."),
-    gettext_noop("An API token, where tables are private."),
+    gettext_noop("An API token, where resources are private."),
     gettext_noop(
         "A folder (ending in /) or a file, as http(s)://host/path/, sftp://user@host:port/path/, "
         "s3://bucket/prefix/ or file:///path/."
