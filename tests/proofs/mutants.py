@@ -50,10 +50,9 @@ PARTS = {
         ),
     ),
     "statements": Part(
-        tuple(f"{STATEMENTS}{name}.py" for name in ("conditions", "values", "relation", "gate")),
+        tuple(f"{STATEMENTS}{name}.py" for name in ("conditions", "values", "relation", "gate", "aggregates")),
         ("tests/store/select",),
     ),
-    "aggregates": Part((f"{STATEMENTS}aggregates.py",), ("tests/query/test_aggregate.py",)),
     "changes": Part((f"{STATEMENTS}changes.py",), ("tests/query/test_changes.py",)),
     "kept": Part(
         ("hub/query/statements.py", "hub/query/kept.py"),
