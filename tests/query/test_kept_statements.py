@@ -46,6 +46,12 @@ def test_rule_that_begins_by_itself_holds_from_that_moment(
     assert '"***"' in read_row(caller, "dot.flights", ("1",)).rows
 
 
+def test_filter_of_the_readers_own_is_read_with_its_count(flights: Dataset, read: Read) -> None:
+    page = read(filter="id > 17", count="exact", limit="2")
+
+    assert (ids(page), page.count) == ([18, 19], 3)
+
+
 def test_rows_that_moved_to_another_table_are_read_there(flights: Dataset, read: Read) -> None:
     user = User.objects.create_user("reader@ops.example")
     Membership.objects.create(user=user, agency=Agency.objects.get(code="ops"))
