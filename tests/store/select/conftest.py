@@ -28,8 +28,8 @@ ROWS: tuple[Row, ...] = tuple(dict(zip(VALUES, cells)) for cells in zip_longest(
 
 @pytest.fixture(scope="session")
 def database() -> Iterator[Connection]:
-    """In a session far from UTC, on which no statement may depend."""
-    held = psycopg2.connect(database_url(), options="-c timezone=Asia/Shanghai")
+    """In a session far from UTC, on which no statement may depend; not on the database that others are copied from."""
+    held = psycopg2.connect(database_url(), dbname="postgres", options="-c timezone=Asia/Shanghai")
     yield held
     held.close()
 
