@@ -30,6 +30,7 @@ class Files(LoadFileScheduling):
         return ON_ONE_HUB[0] if file in ON_ONE_HUB else str(file)
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Files:
     return Files(config, log)
 

@@ -90,11 +90,11 @@ def reading(url: str, headers: Mapping[str, str], cookies: Mapping[str, str]) ->
 
 
 class Slow(threading.Thread):
-    """One reader of a stream, who takes a little at a time, so that the hub has to wait."""
+    """One reader of a stream, who takes a little at a time as it is, so that the hub has to wait."""
 
     def __init__(self, url: str, headers: Mapping[str, str]) -> None:
         super().__init__(daemon=True)
-        self._url, self._headers = url, dict(headers)
+        self._url, self._headers = url, {**headers, "Accept-Encoding": "identity"}
         self.received = bytearray()
         self.is_cut = False
         """Whether the body broke off, as the reader's own HTTP library sees it."""

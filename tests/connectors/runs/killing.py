@@ -134,7 +134,7 @@ def state_of(stream: Stream, run: Run) -> State:
         cursor.execute(f"SELECT _v, op, before - '_r' FROM {relation.change_log} ORDER BY 1, 2, 3")
         log = tuple((version, op, str(before)) for version, op, before in cursor.fetchall())
     counters = ("status", "rows_read", "inserted", "updated", "deleted", "unchanged", "rejected", "bytes", "version")
-    rejected = Rejected.objects.filter(run=run.pk).order_by("position", "field")
+    told = ("position", "field", "rule", "value")
     return State(
         rows=rows,
         log=log,
@@ -142,5 +142,5 @@ def state_of(stream: Stream, run: Run) -> State:
         count=relation.rows,
         cursor=stream.cursor_value,
         run=tuple(getattr(run, name) for name in counters),
-        rejected=tuple(rejected.values_list("position", "field", "rule", "value")),
+        rejected=tuple(Rejected.objects.filter(run=run.pk).order_by(*told).values_list(*told)),
     )
