@@ -25,10 +25,10 @@ class Event(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["-at"], name="event_at"),
-            models.Index(fields=["agency", "-at"], name="event_agency_at"),
-            models.Index(fields=["dataset", "-at"], name="event_dataset_at"),
-            models.Index(fields=["about", "-at"], name="event_about_at", condition=~models.Q(about="")),
+            models.Index(fields=["at"], name="event_at"),
+            models.Index(fields=["agency", "at"], name="event_agency_at"),
+            models.Index(fields=["dataset", "at"], name="event_dataset_at"),
+            models.Index(fields=["about", "at"], name="event_about_at", condition=~models.Q(about="")),
         ]
 
     def __str__(self) -> str:

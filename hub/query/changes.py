@@ -71,7 +71,7 @@ def _step(
         stretch = _stretch(view, key_fields, at, sight)
         reading = _reading(view, query, purpose)
         page = changes_sql(stretch, query.limit + 1, numbers_as_strings=query.numbers_as_strings)
-        answer = serve(audited_page(pass_of(view), reading, page, query.limit))
+        answer = serve(audited_page(pass_of(view), reading, page, len(stretch.key), query.limit))
         if answer is None:
             continue
         version, fits, changes, found, end, _ = answer

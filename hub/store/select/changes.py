@@ -50,7 +50,7 @@ class Stretch:
 
 
 def changes_sql(stretch: Stretch, limit: int, *, numbers_as_strings: bool = False) -> Sql:
-    """``SELECT`` of two columns: the text of a change, and the texts of its key; in the key's order, up to ``limit``.
+    """``SELECT`` of the text of a change as ``row`` and of its key ``o0``, ``o1`` …, in its order, up to ``limit``.
 
     One row for each key for which what the reader has differs from what it sees now. The sides come in the order of
     the key and are put together in it, so that a page need not look further than its last change.
@@ -63,9 +63,9 @@ def changes_sql(stretch: Stretch, limit: int, *, numbers_as_strings: bool = Fals
         f"""'{{"op":' || CASE WHEN now IS NULL THEN '"delete"' ELSE '"upsert"' END || ',"key":' || {told}"""
         """ || ',"row":' || coalesce(now, 'null') || '}'"""
     )
-    position, order = ", ".join(f"f{i}::text" for i in range(len(key))), ", ".join(key)
+    position, order = "".join(f", f{i} AS o{i}" for i in range(len(key))), ", ".join(key)
     return (
-        f"SELECT {change} AS row, ARRAY[{position}]::text[] AS position FROM ("
+        f"SELECT {change} AS row{position} FROM ("
         f"SELECT {names}, max(now) AS now FROM ("
         + sides
         + f") u GROUP BY {order} HAVING max(before) IS DISTINCT FROM max(now) ORDER BY {order}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
-from hub.store.select.relation import Selection, count_sql, rows_sql
+from hub.store.select.relation import Selection, count_sql, position, rows_sql
 from hub.store.sql import Slot, Sql, bound
 
 MAX_PAGE = 64 << 20
@@ -66,7 +66,8 @@ def page_read(
     limit = selection.limit or 0
     looked_further = replace(selection, limit=limit + 1)
     counted = NOT_COUNTED if count_to is None else "(" + count_sql(selection, count_to or None) + ")"
-    return _page(rows_sql(looked_further, row, PASSED), limit, counted, has_token, is_recorded=is_recorded)
+    page, terms = rows_sql(looked_further, row, PASSED), len(selection.order)
+    return _page(page, terms, limit, counted, has_token, is_recorded=is_recorded)
 
 
 def given(held: Pass, reading: Reading) -> dict[str, Any]:
@@ -94,12 +95,15 @@ def _of_event(reading: Reading) -> dict[str, Any]:
     }
 
 
-def audited_page(held: Pass, reading: Reading, page: Sql, limit: int, counted: Sql = NOT_COUNTED) -> Sql:
-    """The same for any ``page`` of texts and positions that holds ``PASSED`` and looks one further than ``limit``."""
-    return bound(_page(page, limit, counted, held.token is not None), given(held, reading))
+def audited_page(held: Pass, reading: Reading, page: Sql, terms: int, limit: int, counted: Sql = NOT_COUNTED) -> Sql:
+    """The same for any ``page`` that holds ``PASSED`` and looks one further than ``limit``.
+
+    Its columns are those of ``rows_sql``, with so many sort ``terms``.
+    """
+    return bound(_page(page, terms, limit, counted, held.token is not None), given(held, reading))
 
 
-def _page(page: Sql, limit: int, counted: Sql, has_token: bool, *, is_recorded: bool = True) -> Sql:
+def _page(page: Sql, terms: int, limit: int, counted: Sql, has_token: bool, *, is_recorded: bool = True) -> Sql:
     shown = Sql("jsonb_build_object('rows', (SELECT CASE WHEN fits THEN rows ELSE 0 END FROM size))")
     event = "), event AS (" + _event(shown) if is_recorded else Sql("")
     return (
@@ -107,16 +111,14 @@ def _page(page: Sql, limit: int, counted: Sql, has_token: bool, *, is_recorded: 
         + _gate(has_token)
         + "), page AS MATERIALIZED ("
         + page
-        + Sql("), shown AS (SELECT row FROM page LIMIT %s), size AS MATERIALIZED (", (limit,))
+        + Sql("), shown AS NOT MATERIALIZED (SELECT row FROM page LIMIT %s), size AS MATERIALIZED (", (limit,))
         + Sql("SELECT count(*) AS rows, coalesce(sum(octet_length(row)), 0) <= %s AS fits FROM shown", (MAX_PAGE,))
         + event
         + ") SELECT version, (SELECT fits FROM size), "
         + "CASE WHEN (SELECT fits FROM size) THEN (SELECT string_agg(row, ',') FROM shown) END, "
         + "(SELECT count(*) FROM page), "
-        + Sql(
-            "(SELECT position FROM page OFFSET greatest(0, least((SELECT count(*) FROM page), %s) - 1) LIMIT 1), ",
-            (limit,),
-        )
+        + f"(SELECT {position(terms)} FROM page"
+        + Sql(" OFFSET greatest(0, least((SELECT count(*) FROM page), %s) - 1) LIMIT 1), ", (limit,))
         + counted
         + " FROM gate"
     )

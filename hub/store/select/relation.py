@@ -72,13 +72,18 @@ def json_row(fields: Sequence[Shown], *, numbers_as_strings: bool = False) -> st
 
 
 def rows_sql(selection: Selection, row: str, *gate: Sql) -> Sql:
-    """``SELECT`` of two columns: the row's text, and the texts of its sort terms; in order, up to the limit.
+    """``SELECT`` of the row's text as ``row``, and of its sort terms ``o0``, ``o1`` …; in order, up to the limit.
 
     ``gate`` holds conditions that do not depend on the row. The inner level is the whole view; the outer one only
     writes its cells down, so that a mask is computed once.
     """
-    positions = ", ".join(f"o{i}::text" for i in range(len(selection.order)))
-    return f"SELECT {row} AS row, ARRAY[{positions}]::text[] AS position FROM (" + view_sql(selection, gate) + ") v"
+    terms = "".join(f", o{i}" for i in range(len(selection.order)))
+    return f"SELECT {row} AS row{terms} FROM (" + view_sql(selection, gate) + ") v"
+
+
+def position(terms: int) -> str:
+    """The texts of so many sort terms of a row of ``rows_sql``: where the next page goes on."""
+    return "ARRAY[" + ", ".join(f"o{i}::text" for i in range(terms)) + "]::text[]"
 
 
 def count_sql(selection: Selection, at_most: int | None) -> Sql:

@@ -66,7 +66,7 @@ def _hash(text: str, key: str) -> Sql:
     """HMAC-SHA256 of ``text`` in 32 hex digits; the padded key comes from its row, never from the statement."""
     inner, outer = (f'(SELECT "{pad}" FROM store_hashkey WHERE name = %s)' for pad in ("inner", "outer"))
     digest = f"sha256({outer} || sha256({inner} || convert_to({text}, 'UTF8')))"
-    return Sql(f"left(encode({digest}, 'hex'), 32)", (key, key))
+    return Sql(f"encode(substr({digest}, 1, 16), 'hex')", (key, key))
 
 
 def _rounded(column: str, type_: FieldType, to: int | Decimal | str) -> Sql:
@@ -90,7 +90,7 @@ def plain_text(expression: str, type_: FieldType, *, trimmed: bool = False) -> s
     """The text of a value as CSV has it; ``trimmed`` drops the trailing zeros of decimals."""
     match type_:
         case "datetime":
-            return f"((to_json({expression}) #>> '{{}}') || 'Z')"
+            return f"(trim('\"' FROM to_json({expression})::text) || 'Z')"
         case "decimal" if trimmed:
             return f"trim_scale({expression})::text"
     return f"({expression})::text"

@@ -109,8 +109,8 @@ def test_a_page_of_any_other_statement_tells_the_same(ask: Ask, view: Selection)
     """So do those of a change feed."""
     page = rows_sql(replace(view, limit=4), plain_row(view.fields), PASSED)
 
-    assert ask(audited_page(HELD, READING, page, 3)) == [(VERSION, True, "0,1,2", 4, ["2"], None)]
-    assert ask(audited_page(HELD, READING, page, 9, Sql("%s::bigint", (5,)))) == [
+    assert ask(audited_page(HELD, READING, page, 1, 3)) == [(VERSION, True, "0,1,2", 4, ["2"], None)]
+    assert ask(audited_page(HELD, READING, page, 1, 9, Sql("%s::bigint", (5,)))) == [
         (VERSION, True, "0,1,2,3", 4, ["3"], 5)
     ]
     assert [(who, details["rows"]) for *who, details in _events(ask)] == [([*_who("rows.read")], n) for n in (3, 4)]
@@ -147,7 +147,7 @@ def test_a_void_pass_gives_no_row_and_leaves_no_event(
 
     assert page(count_to=0) == []
     assert ask(unrecorded(HELD, view, plain_row(view.fields), 0)) == []
-    assert ask(audited_page(HELD, READING, rows_sql(view, plain_row(view.fields), PASSED), 3)) == []
+    assert ask(audited_page(HELD, READING, rows_sql(view, plain_row(view.fields), PASSED), 1, 3)) == []
     assert ask(opening(HELD, READING)) == []
     assert ask(gate_sql(HELD)) == []
     assert ask(still_open(HELD, pointer=True)) == []
@@ -158,9 +158,10 @@ def test_a_caller_without_a_token_needs_none(ask: Ask, page: Callable[..., Any])
     ask("DELETE FROM accounts_token")
 
     assert page() == []
-    assert ask(
-        audited_page(replace(HELD, token=None), READING, Sql("SELECT 'x' AS row, ARRAY['1'] AS position"), 1)
-    ) == [(VERSION, True, "x", 1, ["1"], None)]
+    two = Sql("SELECT 'x' AS row, 1 AS o0, NULL::date AS o1")
+    assert ask(audited_page(replace(HELD, token=None), READING, two, 2, 1)) == [
+        (VERSION, True, "x", 1, ["1", None], None)
+    ]
     assert page(replace(HELD, token=None)) == [(VERSION, True, "0,1,2", 4, ["2"], None)]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hub.predicates import FieldType
-from hub.store.select.relation import SORTABLE, Order, Selection, Shown, count_sql, json_row, rows_sql
+from hub.store.select.relation import SORTABLE, Order, Selection, Shown, count_sql, json_row, position, rows_sql
 from hub.store.select.values import Masked, seen
 from hub.store.sql import Sql
 from tests.store.select.conftest import ROWS, Ask, plain_row
@@ -25,8 +25,8 @@ def test_a_row_holds_each_cell_by_its_name(ask: Ask, cells: str) -> None:
     fields = (N, Shown('it\'s "名" 100%', "string", Sql("%s::text", ("x,y",))), plain("decimal"))
     view = Selection(cells, fields, order=(Order(N),), limit=2)
 
-    found = [text for text, _ in ask(rows_sql(view, json_row(fields)))]
-    exact = [text for text, _ in ask(rows_sql(view, json_row(fields, numbers_as_strings=True)))]
+    found = [text for text, *_ in ask(rows_sql(view, json_row(fields)))]
+    exact = [text for text, *_ in ask(rows_sql(view, json_row(fields, numbers_as_strings=True)))]
 
     assert found[1] == '{"n":1,"it\'s \\"名\\" 100%":"x,y","decimal":0.10}'
     assert exact[1] == '{"n":"1","it\'s \\"名\\" 100%":"x,y","decimal":"0.10"}'
@@ -35,14 +35,14 @@ def test_a_row_holds_each_cell_by_its_name(ask: Ask, cells: str) -> None:
 def test_a_row_without_fields_is_empty(ask: Ask, cells: str) -> None:
     view = Selection(cells, (), limit=1)
 
-    assert [text for text, _ in ask(rows_sql(view, json_row(())))] == ["{}"]
+    assert [text for text, *_ in ask(rows_sql(view, json_row(())))] == ["{}"]
 
 
 def test_every_condition_must_hold(ask: Ask, cells: str) -> None:
     view = Selection(cells, (N,), where=(Sql("n > %s OR n = 0", (9,)), Sql("n < %s", (12,))), order=(Order(N),))
 
     def found(*gate: Sql) -> list[str]:
-        return [text for text, _ in ask(rows_sql(view, plain_row(view.fields), *gate))]
+        return [text for text, *_ in ask(rows_sql(view, plain_row(view.fields), *gate))]
 
     assert found() == ["0", "10", "11"]
     assert found(Sql("%s OR false", (True,))) == ["0", "10", "11"]
@@ -62,8 +62,8 @@ def test_a_position_is_the_texts_of_the_sort_terms(ask: Ask, cells: str) -> None
     order = (Order(plain("decimal"), descending=True), Order(plain("boolean")), Order(N))
     view = Selection(cells, (), where=(Sql("n = 1"),), order=order)
 
-    assert ask(rows_sql(view, "'row'")) == [("row", ["0.10", "false", "1"])]
-    assert ask(rows_sql(Selection(cells, (), where=view.where), "'row'")) == [("row", [])]
+    assert ask(_placed(view, "'row'")) == [("row", ["0.10", "false", "1"])]
+    assert ask(_placed(Selection(cells, (), where=view.where), "'row'")) == [("row", [])]
 
 
 @pytest.mark.parametrize("descending", [False, True])
@@ -114,7 +114,7 @@ def test_groups_are_paged_and_counted_as_rows_are(ask: Ask, cells: str) -> None:
 def test_all_rows_together_are_one_group(ask: Ask, cells: str) -> None:
     view = Selection(cells, (Shown("count", "integer", Sql("count(*)")),), groups=(), limit=2)
 
-    assert ask(rows_sql(view, plain_row(view.fields))) == [(str(len(ROWS)), [])]
+    assert ask(rows_sql(view, plain_row(view.fields))) == [(str(len(ROWS)),)]
     assert ask(count_sql(view, None)) == [(1,)]
 
 
@@ -144,7 +144,7 @@ def test_a_page_goes_on_within_what_the_reader_may_see(ask: Ask, cells: str) -> 
     nullable = Order(plain("boolean"))
     for order, after in (((Order(N),), ("3",)), ((nullable, Order(N)), ("false", "3"))):
         view = Selection(cells, (N,), where=(Sql("n < 8"),), order=order, after=after)
-        assert {int(text) for text, _ in ask(rows_sql(view, plain_row(view.fields)))} <= set(range(8))
+        assert {int(text) for text, *_ in ask(rows_sql(view, plain_row(view.fields)))} <= set(range(8))
 
 
 def test_an_index_on_the_column_finds_the_next_page(ask: Ask, cells: str) -> None:
@@ -171,11 +171,16 @@ def test_an_index_finds_the_next_page_as_far_as_it_can_follow_the_order(ask: Ask
     assert "Index Cond: (n >= '3'::bigint)" in plan
 
 
+def _placed(view: Selection, row: str) -> Sql:
+    """The rows of a page, each with its position."""
+    return f"SELECT row, {position(len(view.order))} FROM (" + rows_sql(view, row) + ") page"
+
+
 def _walk(ask: Ask, view: Selection) -> Iterator[str]:
     after: tuple[str | None, ...] = ()
     for _ in range(len(ROWS) + 1):
         page = replace(view, after=after)
-        found = ask(rows_sql(page, plain_row(view.fields)))
+        found = ask(_placed(page, plain_row(view.fields)))
         yield from (text for text, _ in found)
         if not found:
             return
