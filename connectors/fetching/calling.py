@@ -10,7 +10,7 @@ import httpcore
 import httpx
 
 from connectors.base import Limits
-from connectors.fetching.http import port_of, retry_after
+from connectors.fetching.answers import port_of, retry_after
 from connectors.fetching.reach import Reach
 from connectors.fetching.sockets import GuardedBackend, GuardedTransport
 from hub.errors import SourceDown, SourceRefused

@@ -8,7 +8,7 @@ from typing import Any, Final
 import httpx
 
 from connectors.base import JsonSchema
-from connectors.fetching.http import Answer, place
+from connectors.fetching.answers import Answer, place
 from connectors.formats import json, tokens
 from hub.errors import SourceMalformed, SourceMissing
 

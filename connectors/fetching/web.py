@@ -11,8 +11,9 @@ from urllib.parse import quote, unquote, urlsplit
 import httpx
 
 from connectors.base import Limits
+from connectors.fetching.answers import place
 from connectors.fetching.globs import EVERYTHING
-from connectors.fetching.http import Http, basic, bearer, place
+from connectors.fetching.http import Http, basic, bearer
 from connectors.fetching.places import IN_MEMORY, MAX_FILE, SETTLED_AFTER, Place
 from hub.errors import SourceRefused
 

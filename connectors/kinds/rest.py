@@ -12,7 +12,8 @@ from connectors import infer
 from connectors.base import LIMITS_SCHEMA, Batch, CannotResume, Connector, Extract, Found, JsonSchema, Limits
 from connectors.batches import Lines, Mark, Record, batches
 from connectors.columns import check_width, field_names
-from connectors.fetching.http import Answer, Http, basic, bearer, place
+from connectors.fetching.answers import Answer, place
+from connectors.fetching.http import Http, basic, bearer
 from connectors.fetching.paging import PAGING_SCHEMA, Page, pages
 from connectors.formats import json, tokens
 from hub.errors import SourceMalformed, SourceMissing, SourceRefused

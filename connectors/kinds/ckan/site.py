@@ -7,7 +7,8 @@ from typing import Any, Final
 import httpx
 
 from connectors.base import Limits
-from connectors.fetching.http import Http, place
+from connectors.fetching.answers import place
+from connectors.fetching.http import Http
 from connectors.formats import json
 from hub.errors import SourceMalformed, SourceMissing
 

@@ -6,7 +6,8 @@ from ipaddress import ip_address
 import pytest
 
 from connectors.base import Limits
-from connectors.fetching.http import Http, place
+from connectors.fetching.answers import place
+from connectors.fetching.http import Http
 from connectors.fetching.reach import Reach
 from connectors.testing import Answering, Reply, Served
 from hub.errors import SourceDown, SourceMalformed, SourceRefused
