@@ -14,12 +14,9 @@ def give_up(subscription: Subscription, state: str, reason: str) -> None:
         return
     kind = f"subscription.{state}"
     record(actor=HUB, kind=kind, subject=str(subscription.pk), about=subscription.agency, reason=reason)
-    subject = f"The subscription to {subscription.target} is {state}"
-    text = (
-        f"{reason}\n\nNothing more is sent. Notices that wait are kept; once it is active again they are sent.\n\n"
-        f"{mail.address('/subscriptions')}\n"
-    )
+    words = {"target": subscription.target, "state": state, "reason": reason, "address": mail.address("/subscriptions")}
+    written = mail.written("given_up", **words)
     if subscription.is_client:
-        mail.post(agency=subscription.agency, roles=MEMBER_ROLES, subject=subject, text=text)
+        mail.post(agency=subscription.agency, roles=MEMBER_ROLES, **written)
     else:
-        mail.post_to(to=[subscription.actor], subject=subject, text=text)
+        mail.post_to(to=[subscription.actor], **written)

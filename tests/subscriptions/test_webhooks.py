@@ -111,7 +111,25 @@ def test_receiver_that_says_gone_ends_the_subscription(flights: Dataset, reader:
 
     assert len(receiver.told()) == 1
     assert Subscription.objects.get().state == "broken"
-    assert [letter.to for letter in Mail.objects.all()] == [["requester@ops.example"]]
+    letter = Mail.objects.get()
+    assert (letter.to, letter.subject) == (["requester@ops.example"], "The subscription to dot.flights is broken")
+    assert "The receiver says that it is gone (HTTP 410)." in letter.text
+
+
+def test_an_ended_subscription_is_told_in_the_hubs_language(
+    flights: Dataset, reader: Api, receiver: Receiver, settings: Any
+) -> None:
+    settings.HUB_MAIL_LANGUAGE = "zh-hans"
+    member("ops", "requester")
+    subscribed(reader, url=receiver.url)
+    receiver.answers.append(Reply(status=410))
+
+    load(flights)
+    tick()
+
+    letter = Mail.objects.get()
+    assert letter.subject == "对 dot.flights 的订阅状态为：已失效"
+    assert "接收方表示已不存在（HTTP 410）。" in letter.text
 
 
 def test_receiver_that_never_answers_pauses_the_subscription(flights: Dataset, reader: Api, receiver: Receiver) -> None:

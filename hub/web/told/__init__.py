@@ -5,7 +5,7 @@ A test holds them against every error that can end a run, so that none is left i
 
 from typing import Final
 
-from hub.web.told import contents, contracts, settings, sources, systems
+from hub.web.told import contents, contracts, receivers, settings, sources, systems
 
 SENTENCES: Final = (
     *sources.SENTENCES,
@@ -13,4 +13,5 @@ SENTENCES: Final = (
     *contents.SENTENCES,
     *systems.SENTENCES,
     *settings.SENTENCES,
+    *receivers.SENTENCES,
 )
