@@ -21,9 +21,10 @@ class Kept(Generic[_T]):
 
     def get(self, name: Hashable) -> _T | None:
         with self._lock:
-            if name in self._things:
+            thing = self._things.get(name)
+            if thing is not None:
                 self._things.move_to_end(name)
-            return self._things.get(name)
+            return thing
 
     def put(self, name: Hashable, thing: _T) -> None:
         with self._lock:
