@@ -57,7 +57,7 @@ PARTS = {
     ),
     "kept": Part(
         ("hub/query/statements.py", "hub/query/kept.py"),
-        ("tests/query/test_kept.py", "tests/query/test_kept_statements.py", "tests/query/test_aggregate.py"),
+        tuple(f"tests/query/test_{name}.py" for name in ("kept", "kept_statements", "shapes", "aggregate")),
     ),
 }
 
