@@ -86,7 +86,7 @@ def strictest(accesses: Iterable[Access], type_: FieldType) -> Access:
 
     One more access never widens the result, also where two roundings share no common one.
     """
-    distinct = set(accesses)
+    distinct = tuple(dict.fromkeys(accesses))  # in their order, which no hash shuffles
     if len(distinct) == 1:
         (only,) = distinct
         return only if only.fits(type_) else HIDDEN

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import count, islice
+from itertools import count
 from typing import Any, Final, NamedTuple, cast
 
 from hub.predicates import Comparison, FieldType, IsNull, Literal, Name, Predicate
@@ -103,9 +103,9 @@ def _is_lookup(view: View, query: RowsQuery) -> bool:
 def _compiled(view: View, query: RowsQuery, shape: Shape) -> Sql:
     slots = _slots()
     trees = [_with_slot(tree, slots) for tree in wishes.asked_of(view, query)]
-    selection = wishes.rows(view, query, wishes.conditions(view, trees), ())
+    selection = wishes.rows(view, query, wishes.conditions(view, trees))
     if shape.is_behind:
-        selection = replace(selection, after=tuple(islice(slots, len(selection.order))))
+        selection = replace(selection, after=tuple(slot for _, slot in zip(selection.order, slots)))
     row = json_row(selection.fields, numbers_as_strings=query.numbers_as_strings)
     return page_read(selection, row, _count_to(query), has_token=view.caller.token is not None)
 

@@ -42,7 +42,7 @@ def select(view: View, query: RowsQuery | AggregateQuery) -> Selection:
     return rows(view, query, conditions(view, asked_of(view, query)), after(view, query))
 
 
-def rows(view: View, query: RowsQuery, conditions: Iterable[Sql], behind: tuple[Any, ...]) -> Selection:
+def rows(view: View, query: RowsQuery, conditions: Iterable[Sql], behind: tuple[str | None, ...] = ()) -> Selection:
     """The selection of those rows that meet ``conditions``, from the position ``behind`` on."""
     return Selection(
         table=view.place.table,

@@ -50,13 +50,14 @@ PARTS = {
         ),
     ),
     "statements": Part(
-        tuple(f"{STATEMENTS}{name}.py" for name in ("conditions", "values", "relation", "gate", "aggregates")),
+        tuple(
+            f"{STATEMENTS}{name}.py" for name in ("conditions", "values", "relation", "gate", "aggregates", "changes")
+        ),
         ("tests/store/select",),
     ),
-    "changes": Part((f"{STATEMENTS}changes.py",), ("tests/query/test_changes.py",)),
     "kept": Part(
         ("hub/query/statements.py", "hub/query/kept.py"),
-        ("tests/query/test_kept.py", "tests/query/test_kept_statements.py", "tests/query/test_aggregate.py"),
+        tuple(f"tests/query/test_{name}.py" for name in ("kept", "kept_statements", "shapes", "aggregate")),
     ),
 }
 

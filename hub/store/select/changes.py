@@ -143,7 +143,7 @@ def _shown_otherwise(before: Seeing, now: Seeing, numbers_as_strings: bool) -> S
     otherwise = had + " <> " + has
     if [field.name for field in before.fields] != [field.name for field in now.fields]:
         return otherwise + " OR " + has
-    pairs = [(text(one), text(other)) for one, other in zip(before.fields, now.fields, strict=True)]
+    pairs = [(text(one), text(other)) for one, other in zip(before.fields, now.fields)]
     cells = [one + " IS DISTINCT FROM " + other for one, other in pairs if one != other]
     return otherwise + " OR " + has + " AND (" + join(" OR ", cells) + ")" if cells else otherwise
 
