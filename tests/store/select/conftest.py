@@ -12,7 +12,7 @@ from psycopg2.extensions import connection as Connection
 
 from hub.local.connection import database_url
 from hub.predicates import FieldType
-from hub.store.select.relation import Shown
+from hub.store.select.relation import Shown, position
 from hub.store.select.values import plain_text
 from hub.store.sql import Sql
 from hub.store.tables import PHYSICAL_TYPES
@@ -53,6 +53,11 @@ def copied(database: Connection) -> Iterator[Copied]:
 
     yield copied
     database.rollback()
+
+
+def placed(page: Sql, terms: int) -> Sql:
+    """The texts of a page's rows, each with the texts of its so many sort terms."""
+    return f"SELECT row, {position(terms)} FROM (" + page + ") page"
 
 
 def plain_row(fields: Sequence[Shown]) -> str:

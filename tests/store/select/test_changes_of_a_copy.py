@@ -12,7 +12,7 @@ from hub.store.select.changes import Given, Stretch, changes_sql
 from hub.store.select.relation import Shown
 from hub.store.sql import Sql
 from tests.proofs.values import VALUES
-from tests.store.select.conftest import Ask
+from tests.store.select.conftest import Ask, placed
 from tests.store.select.histories import CELLS, History, Key, Row, Sight, json_object, key_of, named, place
 
 N = Shown("n", "integer", Sql("n")), lambda row: row["n"]
@@ -110,7 +110,7 @@ def _in_one_form(part: Any) -> Any:
 def walked(ask: Ask, stretch: Stretch, limit: int, **other: bool) -> list[str]:
     """The changes of all pages, each from where the one before it ended."""
     changes: list[str] = []
-    while page := ask(changes_sql(stretch, limit, **other)):
+    while page := ask(placed(changes_sql(stretch, limit, **other), len(stretch.key))):
         assert len(page) <= limit
         changes += [text for text, _ in page]
         stretch = replace(stretch, after=tuple(page[-1][1]))
@@ -158,8 +158,9 @@ def test_a_stretch_is_told_from_behind_one_key_to_another(ask: Ask, types: tuple
 
 def _ends(ask: Ask, history: History, given: Given, had: dict[Key, str]) -> dict[Key, tuple[str | None, ...]]:
     """The positions of all rows that there are, and of those that the reader has."""
-    everything = ask(changes_sql(stretch_of(history, "all"), 999))
-    nothing = ask(changes_sql(stretch_of(history, "nothing", given), 999))
+    terms = len(history.types)
+    everything = ask(placed(changes_sql(stretch_of(history, "all"), 999), terms))
+    nothing = ask(placed(changes_sql(stretch_of(history, "nothing", given), 999), terms))
     places = [tuple(position) for _, position in (*everything, *nothing)]
     return dict(zip((*sorted(history.rows, key=place), *sorted(had, key=place)), places, strict=True))
 
@@ -178,7 +179,7 @@ def test_what_is_gone_may_lack_a_part_of_the_key_that_no_row_lacks_now(ask: Ask,
     gone = '{"op":"delete","key":{"k0":null},"row":null}'
 
     def told(**stretch: Any) -> list[str]:
-        return [text for text, _ in ask(changes_sql(stretch_of(numbered, "all", Given(1), **stretch), 9))]
+        return [text for text, *_ in ask(changes_sql(stretch_of(numbered, "all", Given(1), **stretch), 9))]
 
     assert told() == told(after=("1",)) == [*changes, gone]
     assert told(after=("2",)) == [gone]
@@ -200,7 +201,7 @@ def test_numbers_are_texts_where_they_are_asked_for_so(ask: Ask, numbered: Histo
     stretch = stretch_of(numbered, "all")
 
     assert ask(changes_sql(stretch, 1)) == ask(changes_sql(stretch, 1, numbers_as_strings=False))
-    assert ask(changes_sql(stretch, 1, numbers_as_strings=True)) == [
+    assert ask(placed(changes_sql(stretch, 1, numbers_as_strings=True), 1)) == [
         ('{"op":"upsert","key":{"k0":"1"},"row":{"n":"1","it\'s":"a%","flag":true}}', ["1"])
     ]
 

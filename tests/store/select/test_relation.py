@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from hub.predicates import FieldType
-from hub.store.select.relation import SORTABLE, Order, Selection, Shown, count_sql, json_row, position, rows_sql
+from hub.store.select.relation import SORTABLE, Order, Selection, Shown, count_sql, json_row, rows_sql
 from hub.store.select.values import Masked, seen
 from hub.store.sql import Sql
-from tests.store.select.conftest import ROWS, Ask, plain_row
+from tests.store.select.conftest import ROWS, Ask, placed, plain_row
 
 N = Shown("n", "integer", Sql("n"), is_plain=True, never_null=True)
 """Tells the rows apart, as a primary key does."""
@@ -62,8 +62,8 @@ def test_a_position_is_the_texts_of_the_sort_terms(ask: Ask, cells: str) -> None
     order = (Order(plain("decimal"), descending=True), Order(plain("boolean")), Order(N))
     view = Selection(cells, (), where=(Sql("n = 1"),), order=order)
 
-    assert ask(_placed(view, "'row'")) == [("row", ["0.10", "false", "1"])]
-    assert ask(_placed(Selection(cells, (), where=view.where), "'row'")) == [("row", [])]
+    assert ask(placed(rows_sql(view, "'row'"), 3)) == [("row", ["0.10", "false", "1"])]
+    assert ask(placed(rows_sql(Selection(cells, (), where=view.where), "'row'"), 0)) == [("row", [])]
 
 
 @pytest.mark.parametrize("descending", [False, True])
@@ -171,16 +171,11 @@ def test_an_index_finds_the_next_page_as_far_as_it_can_follow_the_order(ask: Ask
     assert "Index Cond: (n >= '3'::bigint)" in plan
 
 
-def _placed(view: Selection, row: str) -> Sql:
-    """The rows of a page, each with its position."""
-    return f"SELECT row, {position(len(view.order))} FROM (" + rows_sql(view, row) + ") page"
-
-
 def _walk(ask: Ask, view: Selection) -> Iterator[str]:
     after: tuple[str | None, ...] = ()
     for _ in range(len(ROWS) + 1):
         page = replace(view, after=after)
-        found = ask(_placed(page, plain_row(view.fields)))
+        found = ask(placed(rows_sql(page, plain_row(view.fields)), len(view.order)))
         yield from (text for text, _ in found)
         if not found:
             return
