@@ -65,8 +65,6 @@ class Big(models.Model):
 
 
 class BigShown(serializers.ModelSerializer[Big]):
-    datetime9 = serializers.DateTimeField(format=None)
-
     class Meta:
         model = Big
         fields = "__all__"
