@@ -6,6 +6,7 @@ server, with as many processes.
 """
 
 import os
+from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
@@ -38,6 +39,13 @@ from hub.accounts.models import Token  # noqa: E402
 from hub.accounts.queries import token_digest  # noqa: E402
 
 
+class Moment(models.DateTimeField):
+    """A point in time as the hub stores it: in UTC, without saying so."""
+
+    def from_db_value(self, value: datetime | None, *_: object) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
 class Big(models.Model):
     """A row of ``tests.bench.files.fill``."""
 
@@ -49,7 +57,7 @@ class Big(models.Model):
     string6 = models.TextField(db_column="c6")
     string7 = models.TextField(db_column="c7")
     string8 = models.TextField(db_column="c8")
-    datetime9 = models.DateTimeField(db_column="c9")
+    datetime9 = Moment(db_column="c9")
     decimal10 = models.DecimalField(db_column="c10", max_digits=38, decimal_places=2)
     number11 = models.FloatField(db_column="c11")
     boolean12 = models.BooleanField(db_column="c12")
