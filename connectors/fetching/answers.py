@@ -49,7 +49,7 @@ def port_of(url: httpx.URL) -> int:
 
 
 def chunks(response: httpx.Response, max_bytes: int) -> Iterator[bytes]:
-    """The body as it comes; raises ``SourceError`` where it breaks off, is damaged or has more than ``max_bytes``."""
+    """The body as it comes; raises ``Again`` where it breaks off, ``SourceError`` where it is damaged or too long."""
     size, announced = 0, response.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > max_bytes:
         raise _too_large(response, max_bytes)
@@ -87,7 +87,7 @@ def _too_large(response: httpx.Response, max_bytes: int) -> SourceMalformed:
 
 
 def check_status(response: httpx.Response) -> None:
-    """Raise ``SourceError`` for whatever is no answer with a body."""
+    """Raise ``SourceError`` for what is no answer with a body, ``Again`` where there may be one soon."""
     status = response.status_code
     if status in (200, 203):
         return

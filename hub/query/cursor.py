@@ -52,7 +52,6 @@ def _foreign() -> Invalid:
     )
 
 
-@lru_cache(maxsize=1000)
 def _cipher(binding: str) -> AESGCM:
     """AES-256-GCM under a key of this binding alone, so that no key seals more than random nonces are good for."""
     return AESGCM(hmac.digest(_key(), binding.encode(), "sha256"))

@@ -3,12 +3,12 @@
 import json
 import re
 from collections.abc import Callable, Iterator
-from functools import lru_cache, partial
+from functools import partial
 from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
-from django.http import HttpRequest, QueryDict, StreamingHttpResponse
+from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.http import parse_etags
 from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
@@ -117,7 +117,7 @@ class Rows(Read):
         },
     )
     def get(self, request: HttpRequest, caller: Any, key: str) -> HttpResponseBase | Answer:
-        query = _query(request.META.get("QUERY_STRING", ""), request.META.get("HTTP_ACCEPT", ""))
+        query = parse_rows_query(_params(request), accept=request.META.get("HTTP_ACCEPT", ""))
         purpose = purpose_of(request)
         if query.format == "json":
             page = read_rows(caller, key, query, purpose)
@@ -219,12 +219,6 @@ def key_values(text: str) -> tuple[str | None, ...]:
 _WHOLE = re.compile(r"(?:[^\\]|\\.)*", re.DOTALL)
 _CELL = re.compile(r"((?:[^\\,]|\\.)*),", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-
-
-@lru_cache(maxsize=1000)
-def _query(asked: str, accept: str) -> RowsQuery:
-    """What a query string asks for, as WSGI hands it on; programs ask the same again and again."""
-    return parse_rows_query(dict(QueryDict(asked.encode("latin-1")).lists()), accept=accept)
 
 
 def _params(request: HttpRequest) -> dict[str, list[str]]:
